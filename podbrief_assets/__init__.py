@@ -1,0 +1,1 @@
+"""podbrief: new podcast episodes in, five insights a day for each subscriber out."""

@@ -1,0 +1,481 @@
+"""Every table of the lake, declared once.
+
+Belongs here: one `dataframely` schema per table (types, key, rules, a sentence for every column), and where its files
+lie. From these come the Parquet schemas, the blocking asset checks, Dagster's column metadata, DuckDB's comments and
+the data dictionary: nothing else in podbrief states a column's type.
+Doesn't: reading or writing files (`lake/storage.py`), computing rows (the stages).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import dataframely as dy
+import polars as pl
+
+# Set both or neither: a vector's column has a fixed length. Vectors of two models never lie in one folder.
+EMBEDDING_MODEL = os.environ.get("PODBRIEF_EMBEDDING_MODEL", "sentence-transformers/all-MiniLM-L6-v2")
+EMBEDDING_DIMENSION = int(os.environ.get("PODBRIEF_EMBEDDING_DIMENSION", "384"))
+
+WEB_ADDRESS = r"^https?://[^\s/]+"
+
+
+def _text(description: str, **options: Any) -> dy.String:
+    return dy.String(nullable=True, description=description, **options)
+
+
+def _key(description: str) -> dy.String:
+    return dy.String(primary_key=True, nullable=False, min_length=1, description=description)
+
+
+def _required(description: str, **options: Any) -> dy.String:
+    return dy.String(nullable=False, min_length=1, description=description, **options)
+
+
+def _moment(description: str, *, nullable: bool = False) -> dy.Datetime:
+    return dy.Datetime(time_unit="us", time_zone="UTC", nullable=nullable, description=description)
+
+
+def _seconds(description: str, *, nullable: bool = False) -> dy.Float64:
+    return dy.Float64(min=0, nullable=nullable, allow_nan=False, description=description)
+
+
+def _fraction(description: str, *, nullable: bool = False) -> dy.Float64:
+    return dy.Float64(min=0, max=1, nullable=nullable, allow_nan=False, description=description)
+
+
+def _vector(**options: Any) -> dy.Array:
+    return dy.Array(dy.Float32(nullable=False), EMBEDDING_DIMENSION, **options)
+
+
+def _names(description: str) -> dy.List:
+    return dy.List(dy.String(), nullable=False, description=description)
+
+
+class _Dated(dy.Schema):
+    """What every table that is partitioned by day has."""
+
+    date = dy.Date(nullable=False, description="The partition: the day (UTC) that the row belongs to.")
+
+
+class _Item(dy.Schema):
+    """What a feed says of one item, as `episodes` and `feed_items` both keep it."""
+
+    show_title = _required("The show's title when this version was seen.")
+    language = _text("Language of the show, as a BCP 47 tag in lower case.")
+    title = _required("The episode's title, as plain text.")
+    description = _text("The show notes, as plain text.")
+    description_html = _text("The show notes as sanitised HTML: no script, style, frame or event handler.")
+    audio_url = _text("Address of the enclosure that is used, http or https.", regex=WEB_ADDRESS)
+    audio_type = _text("Media type that the feed declares for the enclosure.")
+    audio_bytes = dy.Int64(
+        nullable=True, min=0, description="Length of the enclosure in bytes; null where unknown or 0."
+    )
+    duration_s = _seconds("Length of the episode in seconds, as the feed states it.", nullable=True)
+    link = _text("Address of the episode's web page.")
+    image_url = _text("Address of the episode's picture.")
+    season = dy.Int64(nullable=True, description="Season number, where stated.")
+    number = dy.Int64(nullable=True, description="Episode number, where stated.")
+    episode_type = dy.String(
+        nullable=False, check=lambda c: c.is_in(["full", "trailer", "bonus"]), description="full, trailer or bonus."
+    )
+    explicit = dy.Bool(nullable=True, description="Whether the feed marks the episode as explicit.")
+    transcripts = dy.List(
+        dy.Struct(
+            {
+                "url": dy.String(nullable=False),
+                "type": dy.String(nullable=True),
+                "language": dy.String(nullable=True),
+                "rel": dy.String(nullable=True),
+            }
+        ),
+        nullable=False,
+        description="Transcript files that the publisher offers, in the feed's order.",
+    )
+    chapters_url = _text("Address of the chapters file, where offered.")
+    persons = dy.List(
+        dy.Struct(
+            {
+                "name": dy.String(nullable=False),
+                "role": dy.String(nullable=True),
+                "group": dy.String(nullable=True),
+                "href": dy.String(nullable=True),
+            }
+        ),
+        nullable=False,
+        description="People named by podcast:person, of the episode or else of the show.",
+    )
+
+
+class Shows(dy.Schema):
+    """Every subscribed show, as its feed described it when it last changed."""
+
+    show_id = _key("The show: its podcast GUID, else the UUIDv5 of its canonical feed address.")
+    feed_url = _required("Address that the show is fetched from.")
+    title = _required("The show's title: the feed's own, else the subscription list's, else the address.")
+    author = _text("Who makes the show, as the feed says.")
+    link = _text("Address of the show's web page.")
+    language = _text("Language of the show, as a BCP 47 tag in lower case.")
+    image_url = _text("Address of the show's picture.")
+    description = _text("What the show says of itself, as plain text.")
+    categories = _names("The show's categories, outermost first.")
+    status = dy.String(
+        nullable=False,
+        check=lambda c: c.is_in(["active", "new", "failing", "retired", "blocked"]),
+        description="active; new: not scanned yet; failing: its last scan failed; retired: gone; blocked: opted out.",
+    )
+    status_reason = _text("Why the status is not active, and what to do about it.")
+
+
+class FeedItems(_Item):
+    """Every version of every feed item that was ever seen; appended to by each scan, never rewritten."""
+
+    show_id = _key("The show whose feed held the item.")
+    guid = _key("The item's guid; where absent, its enclosure address, else its title and date.")
+    first_seen_at = dy.Datetime(
+        time_unit="us",
+        time_zone="UTC",
+        primary_key=True,
+        nullable=False,
+        description="When podbrief first saw this version.",
+    )
+    digest = _required("SHA-256 over what the feed says of the item: another digest is another version.")
+    episode_id = _required("The episode: derived from `show_id` and `guid`, the same on every machine.")
+    stated_at = _moment("Publication time as the feed states it; null where absent or unreadable.", nullable=True)
+    back_catalogue = dy.Bool(
+        nullable=False, description="Whether it was there at the show's first scan, and so is no news by being seen."
+    )
+
+
+class Episodes(_Dated, _Item):
+    """Every episode published on a day: the newest version of its feed item."""
+
+    episode_id = _key("The episode: derived from its show and guid, the same on every machine.")
+    show_id = _required("The show it belongs to.")
+    guid = _required("The item's guid; where absent, its enclosure address, else its title and date.")
+    published_at = _moment(
+        "When it was published: as stated, else (no date, before 1990, or over a day ahead) when first seen."
+    )
+    published_rule = dy.String(
+        nullable=False,
+        check=lambda c: c.is_in(["stated", "missing", "future", "impossible"]),
+        description="Whether `published_at` is as stated, or why not.",
+    )
+    first_seen_at = _moment("When podbrief first saw any version of the item.")
+    back_catalogue = dy.Bool(
+        nullable=False, description="Whether it was there at the show's first scan, and so is no news by being seen."
+    )
+    digest = _required("The version of the feed item that this row shows.")
+    duplicate_of = _text("The episode that this one repeats; null where it stands for itself.")
+
+
+class Transcripts(_Dated):
+    """What is said in each episode, and where the words come from."""
+
+    episode_id = _key("The episode.")
+    show_id = _required("The episode's show.")
+    origin = dy.String(
+        nullable=False,
+        check=lambda c: c.is_in(["publisher", "recognised", "none"]),
+        description="publisher, recognised or none.",
+    )
+    source_url = _text("Address of the publisher's file that the words come from.")
+    model = _text("Speech recogniser that the words come from.")
+    language = _text("Language of the words, as a BCP 47 tag in lower case.")
+    duration_s = _seconds("Length of what was transcribed, in seconds.", nullable=True)
+    timed = dy.Bool(nullable=False, description="False where times are estimates from a speaking rate.")
+    words = dy.Int64(nullable=False, min=0, description="Number of words.")
+    segments = dy.List(
+        dy.Struct(
+            {
+                "start_s": dy.Float64(nullable=False),
+                "end_s": dy.Float64(nullable=False),
+                "speaker": dy.String(nullable=True),
+                "text": dy.String(nullable=False),
+            }
+        ),
+        nullable=False,
+        description="The words in order: start and end in seconds, the speaker where one is named, the text.",
+    )
+    digest = _text("SHA-256 of the segments: later stages key their work by it.")
+    error = _text("Why there is no transcript, and what to do about it.")
+
+    @dy.rule()
+    def words_or_reason(cls) -> pl.Expr:
+        return pl.col("origin").eq("none") == pl.col("error").is_not_null()
+
+
+class SponsorSpans(_Dated):
+    """Stretches of an episode that are advertising, show promotion or self-promotion."""
+
+    episode_id = _key("The episode.")
+    start_s = dy.Float64(primary_key=True, nullable=False, min=0, description="Where it starts, in seconds.")
+    end_s = _seconds("Where it ends, in seconds.")
+    kind = dy.String(
+        nullable=False,
+        check=lambda c: c.is_in(["ad", "promo", "self"]),
+        description="ad: paid; promo: another show; self: the show's own offers.",
+    )
+    sponsor = _text("Who is advertised, where the words say so.")
+    reason = _required("The signs that gave it away.")
+
+    @dy.rule()
+    def ends_after_start(cls) -> pl.Expr:
+        return pl.col("end_s") >= pl.col("start_s")
+
+
+class InsightCandidates(_Dated):
+    """Claims taken from episodes, each resting on a verbatim quote."""
+
+    insight_id = _key("The insight: the day, then a digest of the episode and the quote's place.")
+    kind = dy.String(
+        nullable=False,
+        check=lambda c: c.is_in(["insight", "excerpt"]),
+        description="insight: written in the third person; excerpt: words as spoken.",
+    )
+    episode_id = _required("The episode it comes from.")
+    show_id = _required("The show it comes from.")
+    text = _required("What the reader reads: 25 to 60 words.")
+    label = _text("For an excerpt, the factual label it is set under: speaker where known, show, subject.")
+    quote = _required(
+        "The words that it rests on, verbatim: at most 40 words for an insight, the text itself for an excerpt."
+    )
+    start_s = _seconds("Where the quote starts, in seconds.")
+    end_s = _seconds("Where the quote ends, in seconds.")
+    timed = dy.Bool(nullable=False, description="False where the times are estimates.")
+    speaker = _text("Who says the quote, where the publisher names them.")
+    topics = _names("Topics, from podbrief's versioned list.")
+    names = _names("People, companies and products that it names.")
+    centrality = _fraction("How close it is to what the whole episode is about.")
+    extractor = dy.String(
+        nullable=False, check=lambda c: c.is_in(["llm", "extractive"]), description="llm or extractive."
+    )
+    model = _text("Language model that wrote it.")
+    prompt_version = _text("Version of the prompt, or of the extraction rules.")
+    tokens_in = dy.Int64(
+        nullable=False,
+        min=0,
+        description="Prompt tokens paid for it: its passage's, shared evenly among what came of it.",
+    )
+    tokens_out = dy.Int64(nullable=False, min=0, description="Completion tokens, likewise.")
+    cost_usd = dy.Float64(
+        nullable=True,
+        min=0,
+        description="What those tokens cost in US dollars; null where the model's price is not known.",
+    )
+    superseded_by = _text("The insight that replaced it for the future; null while it is current.")
+
+    @dy.rule()
+    def length_in_bounds(cls) -> pl.Expr:
+        words = pl.col("text").str.count_matches(r"\S+")
+        return words.is_between(25, 60)
+
+    @dy.rule()
+    def quote_in_bounds(cls) -> pl.Expr:
+        words = pl.col("quote").str.count_matches(r"\S+")
+        return (words <= 40) | (pl.col("kind") == "excerpt")
+
+    @dy.rule()
+    def ends_after_start(cls) -> pl.Expr:
+        return pl.col("end_s") >= pl.col("start_s")
+
+
+class InsightExtractions(_Dated):
+    """What came of looking for insights in each episode: also when nothing did, and why."""
+
+    episode_id = _key("The episode.")
+    show_id = _required("The episode's show.")
+    outcome = dy.String(
+        nullable=False,
+        check=lambda c: c.is_in(["extracted", "nothing_qualified", "no_transcript", "repeat", "failed"]),
+        description="extracted, nothing_qualified, no_transcript, repeat (of another episode) or failed.",
+    )
+    reason = _text("Why nothing came of it, and what to do where something can be done.")
+    extractor = dy.String(
+        nullable=False, check=lambda c: c.is_in(["llm", "extractive"]), description="llm or extractive."
+    )
+    model = _text("Language model that was asked.")
+    prompt_version = _text("Version of the prompt, or of the extraction rules.")
+    passages = dy.Int64(nullable=False, min=0, description="Passages that the transcript was cut into.")
+    passages_failed = dy.Int64(
+        nullable=False,
+        min=0,
+        description="Passages whose answer could not be had; they are asked again at the next run.",
+    )
+    proposed = dy.Int64(nullable=False, min=0, description="Candidates before the gates.")
+    accepted = dy.Int64(nullable=False, min=0, description="Candidates that passed them.")
+    tokens_in = dy.Int64(nullable=False, min=0, description="Prompt tokens.")
+    tokens_out = dy.Int64(nullable=False, min=0, description="Completion tokens.")
+    cost_usd = dy.Float64(
+        nullable=True, min=0, description="What they cost in US dollars; null where the model's price is not known."
+    )
+
+
+class InsightEmbeddings(_Dated):
+    """One vector of unit length for every insight."""
+
+    insight_id = _key("The insight.")
+    model = _required("The embedding model.")
+    embedding = _vector(nullable=False, description="The vector, of length 1.")
+
+
+class InsightScores(_Dated):
+    """How good each insight is, from named parts, and what it repeats."""
+
+    insight_id = _key("The insight.")
+    quality = _fraction("The parts, weighted.")
+    specificity = _fraction("Names and numbers, against the insight's length.")
+    evidence = _fraction("Signs of a mechanism, a comparison or a quantity.")
+    self_containedness = _fraction("Absence of words that point outside the insight.")
+    novelty = _fraction("Distance to the nearest insight of the 30 days before.")
+    prominence = _fraction("How close it is to what the whole episode is about.")
+    duplicate_of = _text("The insight that it repeats; null where it is the first to say it.")
+    duplicate_similarity = dy.Float64(nullable=True, description="How similar the two are, where it repeats one.")
+
+
+class RelatedInsights(_Dated):
+    """Edges from each new insight to the archive's insights that are nearest to it, up to ten."""
+
+    insight_id = _key("The new insight.")
+    related_id = _key("The insight it is related to.")
+    rank = dy.Int64(nullable=False, min=1, max=10, description="1 is the nearest.")
+    similarity = dy.Float64(nullable=False, min=-1.001, max=1.001, description="Cosine of their vectors.")
+
+
+class Subscribers(_Dated):
+    """Active subscribers as of the day, without addresses or their own words."""
+
+    subscriber_id = _key("The subscriber: random, and no address can be had from it.")
+    interest_vectors = dy.List(
+        _vector(nullable=False), nullable=False, description="One vector of length 1 for each interest."
+    )
+    followed_shows = _names("Shows whose insights they want first.")
+    muted_shows = _names("Shows they never want.")
+    muted_topics = _names("Topics they never want.")
+    brief_size = dy.Int64(nullable=False, min=1, max=10, description="Insights a day.")
+    language = _text("Language of the brief, as a BCP 47 tag.")
+    timezone = _required("IANA name of the time zone.")
+
+
+class UserBriefs(_Dated):
+    """What each subscriber gets on a day, as sent."""
+
+    subscriber_id = _key("The subscriber.")
+    rank = dy.Int64(primary_key=True, nullable=False, min=1, max=10, description="1 is read first.")
+    insight_id = _required("The insight.")
+    kind = dy.String(nullable=False, check=lambda c: c.is_in(["insight", "excerpt"]), description="insight or excerpt.")
+    text = _required("The insight's text, as sent.")
+    label = _text("An excerpt's label, as sent.")
+    quote = _required("The quote, as sent.")
+    speaker = _text("Who says it, where known.")
+    show_id = _required("The show.")
+    show_title = _required("The show's title, as sent.")
+    episode_id = _required("The episode.")
+    episode_title = _required("The episode's title, as sent.")
+    start_s = _seconds("Where the quote starts, in seconds.")
+    timed = dy.Bool(nullable=False, description="False where that is an estimate.")
+    link = _text("Address that plays from there, else the episode's page.")
+    score = dy.Float64(
+        nullable=False,
+        description="What the choice was made by: `relevance`, `quality` and `freshness`, weighted, less `redundancy`.",
+    )
+    relevance = dy.Float64(nullable=False, description="Nearness to the subscriber's best matching interest.")
+    quality = _fraction("The insight's quality.")
+    freshness = _fraction("1 for the day itself, less for the days before.")
+    redundancy = dy.Float64(nullable=False, description="Nearness to what stands above it in the brief.")
+    interest = dy.Int64(
+        nullable=True,
+        min=1,
+        description="Which of the subscriber's interests it matches best, by number; their words stay out of the lake.",
+    )
+    reason = _required("The part of the score that decided, in words.")
+
+    @dy.rule()
+    def same_insight_once(cls) -> pl.Expr:
+        return pl.struct("subscriber_id", "insight_id").is_first_distinct()
+
+
+class BriefDeliveries(_Dated):
+    """Every brief that was handed to the mailer, and what became of it."""
+
+    subscriber_id = _key("The subscriber.")
+    message_id = _required("The mail's Message-ID.")
+    status = dy.String(
+        nullable=False,
+        check=lambda c: c.is_in(["delivered", "refused", "unknown", "cancelled"]),
+        description="delivered; refused by the mailer; unknown: no answer came; cancelled: no longer subscribed.",
+    )
+    entries = dy.Int64(nullable=False, min=0, description="Number of insights in it.")
+    attempted_at = _moment("When it was last tried.")
+    detail = _text("Where it went, or why not and what to do.")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's contract and place.
+
+    Attributes:
+        name: As in DESIGN, in the lake's folders, in Dagster and in DuckDB.
+        schema: Types, key and rules.
+        layout: `day`: one file a day. `whole`: one file. `log`: a file for each append.
+        max_rejected: Share of rows that may break a rule before the blocking check fails.
+        variant: A folder between the table's and the day's, for rows that only make sense among their own kind.
+    """
+
+    name: str
+    schema: type[dy.Schema]
+    layout: Literal["day", "whole", "log"] = "day"
+    max_rejected: float = 0.2
+    variant: str | None = None
+
+    @property
+    def description(self) -> str:
+        """One sentence: what the table holds."""
+        return (self.schema.__doc__ or "").strip()
+
+    @cached_property
+    def key(self) -> list[str]:
+        """The names of the key's columns."""
+        return self.schema.primary_key()
+
+    @cached_property
+    def polars_schema(self) -> pl.Schema:
+        """Column names and types in the order of the files: the key first, the partition last."""
+        columns = self.schema.columns()
+        names = sorted(columns, key=lambda name: (name == "date", name not in self.key))
+        return pl.Schema({name: columns[name].dtype for name in names})
+
+    @cached_property
+    def column_comments(self) -> dict[str, str]:
+        """Each column's sentence."""
+        return {name: column.description or "" for name, column in self.schema.columns().items()}
+
+    @property
+    def rejected_name(self) -> str:
+        """The name of the table that keeps the rows that broke a rule."""
+        return f"{self.name}_rejected"
+
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        Table("shows", Shows, layout="whole"),
+        Table("feed_items", FeedItems, layout="log"),
+        Table("episodes", Episodes),
+        Table("transcripts", Transcripts),
+        Table("sponsor_spans", SponsorSpans),
+        # An LLM's answers fail the gates by design: a high share of rejected rows is the gates at work.
+        Table("insight_candidates", InsightCandidates, max_rejected=1.0),
+        Table("insight_extractions", InsightExtractions),
+        Table("insight_embeddings", InsightEmbeddings, variant="model=" + re.sub(r"[^\w.-]+", "--", EMBEDDING_MODEL)),
+        Table("insight_scores", InsightScores),
+        Table("related_insights", RelatedInsights),
+        Table("subscribers", Subscribers),
+        Table("user_briefs", UserBriefs),
+        Table("brief_deliveries", BriefDeliveries),
+    )
+}

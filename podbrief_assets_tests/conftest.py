@@ -1,0 +1,42 @@
+"""Fixtures that every part shares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podbrief_assets.lake.paths import Home
+from podbrief_assets_tests.network import Network, serving
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Real feeds, transcripts and labels; they lie beside the repository and are never part of it."""
+    path = SHARED / "corpus"
+    if not path.is_dir():
+        pytest.skip("the corpus is not beside this repository (expected at ../shared/corpus)")
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """An installation of its own: nothing of this machine's settings, keys or state reaches the test."""
+    for name in list(os.environ):
+        if name.startswith(("PODBRIEF_", "OPENAI_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setenv("PODBRIEF_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PODBRIEF_ALLOW_PRIVATE_HOSTS", "127.0.0.1")
+    return Home.from_environment()
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """A podcast network on loopback, empty."""
+    with serving() as served:
+        yield served
