@@ -1,0 +1,962 @@
+"""Fetch from strangers: the one way out of podbrief.
+
+Belongs here: which addresses may be asked (at every hop, after every DNS answer), limits on time, bytes and redirects,
+decompression within those limits, retries of passing faults, and the kinds of failure that a fetch can end in.
+Doesn't: what to fetch and when (the stages), what the bytes mean (the parsers), the memory of ETags (`episodes/`).
+
+It stands on httpcore2, the engine of httpx2, and on httpx2's addresses and headers, but not on `httpx2.AsyncClient`:
+that client keeps cookies, reads proxies and netrc, logs whole addresses (private feeds carry their token there), and
+resolves names where nobody can look at the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ipaddress
+import os
+import random
+import re
+import socket
+import sys
+import time
+import weakref
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+from typing import Final, Protocol, Self
+from urllib.parse import unquote_to_bytes
+
+import brotli  # type: ignore[import-untyped]
+import httpcore2
+import httpx2
+
+from podbrief_assets.errors import PermanentFailure, TransientFailure
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ALLOW_PRIVATE_HOSTS: Final = "PODBRIEF_ALLOW_PRIVATE_HOSTS"
+CONTACT: Final = "PODBRIEF_CONTACT"
+
+MEBIBYTE: Final = 1024 * 1024
+
+
+# ── what a fetch can end in ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+class BadSetting(PermanentFailure):
+    """An environment variable that configures fetching does not say anything that can be followed."""
+
+
+class BadAddress(PermanentFailure):
+    """What was to be fetched is no http or https address."""
+
+
+class AddressRefused(PermanentFailure):
+    """The address leads into a private network, or to this very machine."""
+
+
+class NotFound(PermanentFailure):
+    """Nothing is there: 404, or 410, which says that nothing will ever be again (`gone`)."""
+
+    def __init__(self, what: str, remedy: str = "", *, gone: bool = False) -> None:
+        super().__init__(what, remedy)
+        self.gone = gone
+
+
+class Refused(PermanentFailure):
+    """The server understood and will not: 401, 403 and every other 4xx that waiting does not cure."""
+
+    def __init__(self, what: str, remedy: str = "", *, status: int = 403) -> None:
+        super().__init__(what, remedy)
+        self.status = status
+
+
+class UnexpectedAnswer(PermanentFailure):
+    """A status that is no failure, but no document either: 202 of a bot wall, 204, 206, a redirect to nowhere."""
+
+    def __init__(self, what: str, remedy: str = "", *, status: int = 0) -> None:
+        super().__init__(what, remedy)
+        self.status = status
+
+
+class TooLarge(PermanentFailure):
+    """The body exceeds a limit, on the wire or once decompressed."""
+
+
+class TooManyRedirects(PermanentFailure):
+    """The redirects go round in a circle, or on for longer than anyone follows."""
+
+
+class WrongContent(PermanentFailure):
+    """The body is not in the encoding that its headers declare."""
+
+
+class PassingFault(TransientFailure):
+    """A fault that may be over soon.
+
+    Attributes:
+        retry_now: Whether the client itself may ask again within the same call.
+        retry_after_s: What the server asked for by Retry-After, in seconds; None where it did not.
+    """
+
+    def __init__(
+        self, what: str, remedy: str = "", *, retry_now: bool = True, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(what, remedy)
+        self.retry_now = retry_now
+        self.retry_after_s = retry_after_s
+
+
+class Timeout(PassingFault):
+    """Nothing came for too long, or it all took too long."""
+
+
+class Unreachable(PassingFault):
+    """The name does not resolve, or nobody answers in HTTP there."""
+
+
+class CutShort(PassingFault):
+    """The body ended before its end."""
+
+
+class ServerFault(PassingFault):
+    """The server says that it is in trouble or too busy: 408, 425, 429 and every 5xx."""
+
+    def __init__(
+        self,
+        what: str,
+        remedy: str = "",
+        *,
+        retry_now: bool = True,
+        retry_after_s: float | None = None,
+        status: int = 500,
+    ) -> None:
+        super().__init__(what, remedy, retry_now=retry_now, retry_after_s=retry_after_s)
+        self.status = status
+
+
+# ── settings and replies ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _user_agent(contact: str) -> str:
+    try:
+        release = version("podbrief")
+    except PackageNotFoundError:
+        release = "0"
+    return f"podbrief/{release} (podcast reader; {contact or 'no contact given'})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How fetching behaves; the defaults suit ten thousand strangers' servers.
+
+    Attributes:
+        user_agent: Who is asking, with a contact address, so that a publisher can write instead of blocking.
+        allowed_private: Hosts that may be private, as (host in lower case, port or None for any).
+        connect_timeout_s: Name look-up and connection, TLS included.
+        read_timeout_s: The longest silence.
+        total_timeout_s: One exchange from connecting to the last byte. Waiting for a free slot is not counted, each
+            redirect and each retry is an exchange of its own.
+        max_wire_bytes: The body as it is sent.
+        max_bytes: The body once decompressed.
+        max_redirects: How many are followed.
+        max_connections: How many exchanges go on at once.
+        max_per_host: How many of them with one host: what browsers allow themselves, and what one CDN that carries
+            thousands of shows will bear.
+        retries: How often a passing fault is tried again within one call.
+        backoff_s: The mean wait before the first retry; it doubles with each.
+        max_retry_after_s: The longest Retry-After that is waited for within a call; a longer one ends it.
+    """
+
+    user_agent: str = field(default_factory=lambda: _user_agent(""))
+    allowed_private: frozenset[tuple[str, int | None]] = frozenset()
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 20.0
+    total_timeout_s: float = 60.0
+    max_wire_bytes: int = 32 * MEBIBYTE
+    max_bytes: int = 64 * MEBIBYTE
+    max_redirects: int = 5
+    max_connections: int = 64
+    max_per_host: int = 6
+    retries: int = 2
+    backoff_s: float = 0.5
+    max_retry_after_s: float = 10.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """The defaults with the operator's contact and the private hosts that they allow.
+
+        Raises:
+            BadSetting: one of the two variables can't be read.
+        """
+        contact = environment.get(CONTACT, "").strip()
+        if not re.fullmatch(r"[\x20-\x7e]{0,200}", contact):
+            raise BadSetting(
+                f"{CONTACT} is not plain text of at most 200 characters", "set it to an e-mail or web address"
+            )
+        return cls(
+            user_agent=_user_agent(contact),
+            allowed_private=parse_allowed_hosts(environment.get(ALLOW_PRIVATE_HOSTS, "")),
+        )
+
+    def allows_private(self, host: str, port: int) -> bool:
+        """Whether the operator named this host (and port) as one that may be private."""
+        return (host, None) in self.allowed_private or (host, port) in self.allowed_private
+
+
+def parse_allowed_hosts(text: str) -> frozenset[tuple[str, int | None]]:
+    """Read `127.0.0.1, feeds.lan:8080, [::1]:80` as hosts with their port, None meaning any.
+
+    Raises:
+        BadSetting: an entry is neither a host nor host:port.
+    """
+    return frozenset(_allowed_host(entry) for part in text.split(",") if (entry := part.strip()))
+
+
+def _allowed_host(entry: str) -> tuple[str, int | None]:
+    bracketed = re.fullmatch(r"\[([0-9a-fA-F:.]{2,45})\](?::(\d{1,5}))?", entry)
+    plain = re.fullmatch(r"([A-Za-z0-9._-]{1,253})(?::(\d{1,5}))?", entry)
+    if found := bracketed or plain:
+        return _host_name(found[1]), int(found[2]) if found[2] else None
+    if re.fullmatch(r"[0-9a-fA-F:.]{2,45}", entry):  # IPv6 without brackets, and so without a port
+        return _host_name(entry), None
+    raise BadSetting(
+        f"{ALLOW_PRIVATE_HOSTS} has the entry {entry[:80]!r}, which is no host",
+        "write hosts or host:port, separated by commas, as in 127.0.0.1,feeds.lan:8080",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What came back.
+
+    Attributes:
+        status: 200, or 304 where a conditional request found nothing new.
+        headers: As sent; names match in any case.
+        content: The body, decompressed; empty with 304.
+        url: The address that answered, after all redirects.
+        redirects: (status, address it pointed to) of each redirect on the way, in order.
+    """
+
+    status: int
+    headers: httpx2.Headers
+    content: bytes
+    url: str
+    redirects: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def moved_to(self) -> str | None:
+        """Where what was asked for lives now: the end of the permanent redirects that the chain starts with.
+
+        A permanent redirect that comes after a temporary one says nothing about the first address.
+        """
+        target = None
+        for status, url in self.redirects:
+            if status not in (301, 308):
+                break
+            target = url
+        return target
+
+
+def displayed(url: str) -> str:
+    """`url` as it may stand in a log or a table: without user, password, query and fragment, which may be secrets."""
+    rest, query, _ = url.strip().partition("#")[0].partition("?")
+    scheme, separator, rest = rest.partition("://")
+    host, slash, path = rest.partition("/")
+    shown = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+    printable = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown[:200]
+    )
+    return printable + ("…" if len(shown) > 200 else "") + ("?…" if query else "")
+
+
+# ── which addresses may be asked ─────────────────────────────────────────────────────────────────────────────────────
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Spelt out rather than left to `is_global`, whose answers changed between Python releases (CVE-2024-4032).
+_CLOSED_V4: Final = tuple(
+    (ipaddress.IPv4Network(network), why)
+    for network, why in (
+        ("0.0.0.0/8", "this network"),
+        ("10.0.0.0/8", "private"),
+        ("100.64.0.0/10", "carrier-grade NAT"),
+        ("127.0.0.0/8", "loopback"),
+        ("168.63.129.16/32", "a cloud's metadata service"),  # Azure's; it lies in public space
+        ("169.254.0.0/16", "link-local"),  # and with it 169.254.169.254, most clouds' metadata service
+        ("172.16.0.0/12", "private"),
+        ("192.0.0.0/24", "reserved"),
+        ("192.0.2.0/24", "reserved for documentation"),
+        ("192.31.196.0/24", "reserved"),
+        ("192.52.193.0/24", "reserved"),
+        ("192.88.99.0/24", "reserved"),
+        ("192.168.0.0/16", "private"),
+        ("192.175.48.0/24", "reserved"),
+        ("198.18.0.0/15", "reserved for benchmarks"),
+        ("198.51.100.0/24", "reserved for documentation"),
+        ("203.0.113.0/24", "reserved for documentation"),
+        ("224.0.0.0/4", "multicast"),
+        ("240.0.0.0/4", "reserved"),
+    )
+)
+_PUBLIC_V6: Final = ipaddress.IPv6Network("2000::/3")  # all that was ever given out
+_CLOSED_V6: Final = tuple(
+    (ipaddress.IPv6Network(network), why)
+    for network, why in (
+        ("2001::/23", "reserved"),  # Teredo, ORCHID, benchmarks
+        ("2001:db8::/32", "reserved for documentation"),
+        ("2620:4f:8000::/48", "reserved"),
+        ("3fff::/20", "reserved for documentation"),
+    )
+)
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def why_closed(address: Address) -> str | None:
+    """Why `address` is not on the public internet, in a few words; None where it is.
+
+    IPv4 addresses inside IPv6 ones (mapped, 6to4, NAT64) are judged as what they lead to.
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = _inner_v4(address)
+        return why_closed(inner) if inner is not None else _why_closed_v6(address)
+    for network, why in _CLOSED_V4:
+        if address in network:
+            return why
+    return None if address.is_global else "not public"
+
+
+def _inner_v4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _why_closed_v6(address: ipaddress.IPv6Address) -> str | None:
+    for told, why in (
+        (address.is_loopback, "loopback"),
+        (address.is_link_local, "link-local"),
+        (address.is_multicast, "multicast"),
+        (address.is_private, "private"),
+        (address not in _PUBLIC_V6, "reserved"),
+    ):
+        if told:
+            return why
+    for network, why in _CLOSED_V6:
+        if address in network:
+            return why
+    return None
+
+
+def _host_name(host: str) -> str:
+    """One spelling for one host, so that an allowed one is recognised."""
+    host = host.lower().rstrip(".")
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
+
+
+def _checked_address(url: str) -> httpx2.URL:
+    """Parse what a stranger wrote.
+
+    Raises:
+        BadAddress: it is no http or https address.
+        AddressRefused: its host is a number in disguise (`0x7f.1`, `2130706433`).
+    """
+    shown = displayed(url)
+    try:
+        address = httpx2.URL(url.strip()[:8193])
+    except httpx2.InvalidURL as error:
+        raise BadAddress(f"{shown} is no web address ({error})", "correct it") from error
+    if address.scheme not in ("http", "https") or not address.raw_host or len(url) > 8192:
+        raise BadAddress(f"{shown} is no http or https address", "correct it; nothing else is fetched")
+    host = _host_name(address.raw_host.decode("ascii"))
+    if (":" not in host and not re.fullmatch(r"[a-z0-9._-]{1,253}", host)) or "%" in host:
+        raise BadAddress(f"{shown} names no host that can exist", "correct it")
+    # Resolvers read 127.1, 0x7f.0.0.1 and 2130706433 as IPv4 addresses. Nobody who means well writes them.
+    if re.fullmatch(r"\d+|0x[0-9a-f]*", host.rpartition(".")[2]) and not _is_address(host):
+        raise AddressRefused(f"{shown} writes its host as a number", "use the host's name")
+    if address.port is not None and not 0 < address.port < 65536:
+        raise BadAddress(f"{shown} names a port that can't exist", "correct it")
+    return address.copy_with(host=host, fragment=None)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _port(url: httpx2.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+class _ClosedAddress(Exception):
+    """Carries the reason from where a connection is made to where the whole address is known."""
+
+    def __init__(self, address: Address, why: str) -> None:
+        super().__init__(str(address))
+        self.address = address
+        self.why = why
+
+
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+class _CheckingBackend(httpcore2.AsyncNetworkBackend):
+    """Resolves names itself, looks at every answer, and connects to the very address that it looked at.
+
+    A name that resolves to a public address when checked and to a private one when connected (DNS rebinding) gets no
+    second look-up to change its mind in. One private answer among public ones closes the name altogether.
+    """
+
+    def __init__(self, settings: Settings, resolve: Resolver) -> None:
+        self._settings = settings
+        self._resolve = resolve
+        self._inner = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        budget = self._settings.connect_timeout_s if timeout is None else timeout
+        deadline = time.monotonic() + budget
+        addresses = await self._addresses(host, port, budget)
+        if not self._settings.allows_private(_host_name(host), port):
+            for address in addresses:
+                if why := why_closed(address):
+                    raise _ClosedAddress(address, why)
+        failure: httpcore2.ConnectError | httpcore2.ConnectTimeout | None = None
+        for left in range(len(addresses), 0, -1):
+            # An address that swallows packets (broken IPv6, above all) must leave time for the next one.
+            share = max(deadline - time.monotonic(), 0.001) / left
+            try:
+                return await self._inner.connect_tcp(
+                    str(addresses[-left]),
+                    port,
+                    timeout=share,
+                    local_address=local_address,
+                    socket_options=socket_options,
+                )
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure or httpcore2.ConnectError("its name has no address")
+
+    async def _addresses(self, host: str, port: int, budget: float) -> list[Address]:
+        if _is_address(host):
+            return [ipaddress.ip_address(host)]
+        try:
+            async with asyncio.timeout(budget):
+                answers = await self._resolve(host, port)
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout("its name was not resolved in time") from error
+        except (OSError, UnicodeError) as error:
+            raise httpcore2.ConnectError(f"its name does not resolve ({error})") from error
+        return [ipaddress.ip_address(answer) for answer in dict.fromkeys(answers)][:8]
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        raise httpcore2.ConnectError("local sockets are never asked")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+# ── decompression within limits ──────────────────────────────────────────────────────────────────────────────────────
+
+_PIECE: Final = 256 * 1024  # bytes inflated at a time: what a bomb can take beyond the limit
+_MAX_MEMBERS: Final = 4000  # a stream of empty gzip members or zstd frames costs time and gives nothing
+
+
+class _Decoder(Protocol):
+    """Turns encoded pieces into decoded ones of bounded size; `finished` once the encoding says that it ended."""
+
+    @property
+    def finished(self) -> bool: ...
+
+    def decode(self, data: bytes) -> Iterator[bytes]: ...
+
+
+class _Identity:
+    finished = True
+
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        yield data
+
+
+class _Zlib:
+    """gzip of any number of members, and both things that are called deflate."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._window_bits = window_bits
+        self._inflate = zlib.decompressobj(window_bits)
+        self._members = 1
+        self._more = window_bits > zlib.MAX_WBITS  # only gzip has members
+        self._between = b""  # what has come of the next member while it can't be told from padding yet
+
+    @property
+    def finished(self) -> bool:
+        return self._inflate.eof
+
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            if self._inflate.eof:
+                data = self._next_member(data)
+                if not data:
+                    return
+            piece = self._inflate.decompress(data, _PIECE)
+            yield piece
+            data = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+            if not data and len(piece) < _PIECE:
+                return
+
+    def _next_member(self, data: bytes) -> bytes:
+        """What is to be inflated next: nothing where `data` is padding, or too little to tell."""
+        data = self._between + data
+        self._between = b""
+        if not self._more or len(data) < 2:
+            self._between = data if self._more else b""
+            return b""
+        if not data.startswith(b"\x1f\x8b"):
+            self._more = False
+            return b""
+        if self._members == _MAX_MEMBERS:
+            raise zlib.error(f"more than {_MAX_MEMBERS} members")
+        self._members += 1
+        self._inflate = zlib.decompressobj(self._window_bits)
+        return data
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._inflate = brotli.Decompressor()
+
+    @property
+    def finished(self) -> bool:
+        return bool(self._inflate.is_finished())
+
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        if self._inflate.is_finished():
+            return
+        yield self._inflate.process(data, output_buffer_limit=_PIECE)
+        while not self._inflate.is_finished() and not self._inflate.can_accept_more_data():
+            yield self._inflate.process(b"", output_buffer_limit=_PIECE)
+
+
+class _Zstd:
+    # RFC 9659: whoever accepts zstd over HTTP need not hold more than 8 MiB of window for it.
+    _options: Final[dict[int, int]] = {zstd.DecompressionParameter.window_log_max: 23}
+
+    def __init__(self) -> None:
+        self._inflate = zstd.ZstdDecompressor(options=self._options)
+        self._frames = 1
+
+    @property
+    def finished(self) -> bool:
+        return self._inflate.eof
+
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            if self._inflate.eof:
+                data = self._inflate.unused_data or data
+                if not data:
+                    return
+                if self._frames == _MAX_MEMBERS:
+                    raise zstd.ZstdError(f"more than {_MAX_MEMBERS} frames")
+                self._inflate = zstd.ZstdDecompressor(options=self._options)
+                self._frames += 1
+            yield self._inflate.decompress(data, _PIECE)
+            data = b""
+            if self._inflate.needs_input or (self._inflate.eof and not self._inflate.unused_data):
+                return
+
+
+class _Sniffing:
+    """Looks at the first two bytes before it believes a header.
+
+    Servers call a body gzip that some layer unpacked before, and half of the world means raw deflate by "deflate".
+    """
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+        self._head = b""
+        self._decoder: _Decoder | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self._decoder.finished if self._decoder else not self._head
+
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        if self._decoder is None:
+            self._head += data
+            if len(self._head) < 2:
+                return
+            self._decoder, data = self._chosen(), self._head
+        yield from self._decoder.decode(data)
+
+    def _chosen(self) -> _Decoder:
+        first, second = self._head[:2]
+        if self._coding == "gzip":
+            return _Zlib(16 + zlib.MAX_WBITS) if (first, second) == (0x1F, 0x8B) else _Identity()
+        has_header = first & 0x0F == 8 and (first * 256 + second) % 31 == 0
+        return _Zlib(zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
+
+
+_DECODERS: Final[dict[str, Callable[[], _Decoder]]] = {
+    "gzip": lambda: _Sniffing("gzip"),
+    "x-gzip": lambda: _Sniffing("gzip"),
+    "deflate": lambda: _Sniffing("deflate"),
+    "br": _Brotli,
+    "zstd": _Zstd,
+}
+_DECODING_ERRORS: Final = (zlib.error, brotli.error, zstd.ZstdError)
+
+
+def _decoder(headers: httpx2.Headers, shown: str) -> _Decoder:
+    """The decoder for a body; what is no encoding at all (`utf-8`, `none`) is taken for none."""
+    declared = (part.strip().lower() for part in headers.get("content-encoding", "").split(","))
+    codings = [coding for coding in declared if coding in _DECODERS]
+    if len(codings) > 1:
+        raise WrongContent(f"{shown} is compressed {len(codings)} times over", "tell the publisher")
+    return _DECODERS[codings[0]]() if codings else _Identity()
+
+
+# ── the client ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_BUSY: Final = frozenset({408, 425, 429})
+_RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
+_HARMLESS_ELSEWHERE: Final = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
+_DRAINED_BYTES: Final = 64 * 1024  # a short error page is read to its end, since that saves a connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    wire_bytes: int
+    body_bytes: int
+    total_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: httpx2.Headers
+    content: bytes = b""
+
+
+class Client:
+    """Fetches from strangers, many at once, within `Settings`.
+
+    Use it as an asynchronous context manager. `sleep`, `jitter` (a number in [0, 1)) and `resolve` (host and port to
+    addresses) are there for tests to replace.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        resolve: Resolver | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings or Settings.from_environment()
+        self._sleep = sleep
+        self._jitter = jitter
+        # asyncio's own look-ups share five threads with everything else: too few for ten thousand hosts.
+        self._lookups = ThreadPoolExecutor(max_workers=32, thread_name_prefix="dns")
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            max_connections=self.settings.max_connections,
+            keepalive_expiry=15.0,
+            network_backend=_CheckingBackend(self.settings, resolve or self._system_resolver),
+        )
+        self._slots = asyncio.Semaphore(self.settings.max_connections)
+        self._host_slots: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._pool.aclose()
+        self._lookups.shutdown(wait=False, cancel_futures=True)
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+        total_timeout_s: float | None = None,
+    ) -> Reply:
+        """Fetch `url`, following redirects, and try passing faults again.
+
+        Args:
+            headers: Sent along; to another host than the first only those that can't be secrets.
+            max_bytes: Limit for this body, on the wire as decompressed, instead of the two in the settings.
+            total_timeout_s: Limit for one exchange, in seconds, instead of the one in the settings.
+
+        Returns:
+            A reply with status 200 or 304.
+
+        Raises:
+            BadAddress, AddressRefused, NotFound, Refused, UnexpectedAnswer, TooLarge, TooManyRedirects, WrongContent:
+                asking again gives the same.
+            Timeout, Unreachable, CutShort, ServerFault: it was tried `settings.retries` times more, in vain.
+        """
+        limits = _Limits(
+            wire_bytes=max_bytes or self.settings.max_wire_bytes,
+            body_bytes=max_bytes or self.settings.max_bytes,
+            total_s=total_timeout_s or self.settings.total_timeout_s,
+        )
+        attempt = 0
+        while True:
+            try:
+                return await self._follow(_checked_address(url), dict(headers or {}), limits)
+            except PassingFault as fault:
+                if not fault.retry_now or attempt >= self.settings.retries:
+                    raise
+                if (fault.retry_after_s or 0) > self.settings.max_retry_after_s:
+                    raise
+                wait_s = self.settings.backoff_s * 2**attempt * (0.5 + self._jitter())
+                # Everyone who got the same Retry-After would otherwise come back in the same instant.
+                wait_s += fault.retry_after_s or 0
+            attempt += 1
+            await self._sleep(wait_s)
+
+    async def _follow(self, url: httpx2.URL, headers: dict[str, str], limits: _Limits) -> Reply:
+        redirects: list[tuple[int, str]] = []
+        seen = {str(url)}
+        shown = displayed(str(url))
+        while True:
+            answer = await self._exchange(url, headers, limits)
+            if answer.status not in _REDIRECTS:
+                return Reply(
+                    status=answer.status,
+                    headers=answer.headers,
+                    content=answer.content,
+                    url=str(url),
+                    redirects=tuple(redirects),
+                )
+            target = _redirect_target(url, answer)
+            if not _same_owner(url, target):
+                headers = {name: value for name, value in headers.items() if name.lower() in _HARMLESS_ELSEWHERE}
+            url = target
+            redirects.append((answer.status, str(url)))
+            if str(url) in seen:
+                raise TooManyRedirects(
+                    f"{shown} redirects in a circle by way of {displayed(str(url))}",
+                    "tell the publisher, or remove the address",
+                )
+            if len(redirects) > self.settings.max_redirects:
+                raise TooManyRedirects(
+                    f"{shown} redirects more than {self.settings.max_redirects} times", "subscribe to where it leads"
+                )
+            seen.add(str(url))
+
+    async def _exchange(self, url: httpx2.URL, headers: Mapping[str, str], limits: _Limits) -> _Answer:
+        """One request and its answer, with every failure told by its type."""
+        shown = displayed(str(url))
+        host = url.raw_host.decode("ascii")
+        async with self._slot(host):
+            try:
+                async with asyncio.timeout(limits.total_s):
+                    return await self._ask(url, headers, limits, shown)
+            except TimeoutError as error:
+                # The whole time was spent; spending it again in the same run helps nobody.
+                raise Timeout(
+                    f"{shown} took longer than {limits.total_s:g} s",
+                    "it is asked again at the next run",
+                    retry_now=False,
+                ) from error
+            except httpcore2.TimeoutException as error:
+                raise Timeout(
+                    f"{shown} did not answer in time{_detail(error)}", "it is asked again at the next run"
+                ) from error
+            except _ClosedAddress as closed:
+                raise AddressRefused(
+                    f"{shown} leads to {closed.address}, which is {closed.why}",
+                    f"if this host is yours and meant to be read, name {host} in {ALLOW_PRIVATE_HOSTS}",
+                ) from closed
+            except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol, OSError) as error:
+                raise Unreachable(
+                    f"{shown} can't be reached{_detail(error)}", "check the address; it is asked again at the next run"
+                ) from error
+
+    @contextlib.asynccontextmanager
+    async def _slot(self, host: str) -> AsyncIterator[None]:
+        """Wait for a free place: first the host's, so that nobody waits for a busy host in a place others could use."""
+        host_slots = self._host_slots.get(host)
+        if host_slots is None:
+            host_slots = self._host_slots[host] = asyncio.Semaphore(self.settings.max_per_host)
+        async with host_slots, self._slots:
+            yield
+
+    async def _ask(self, url: httpx2.URL, headers: Mapping[str, str], limits: _Limits, shown: str) -> _Answer:
+        sent = httpx2.Headers(
+            {
+                "Host": url.netloc.decode("ascii"),
+                "User-Agent": self.settings.user_agent,
+                "Accept": "*/*",
+                "Accept-Encoding": "gzip, deflate, br, zstd",
+            }
+        )
+        sent.update(headers)
+        if url.userinfo:
+            sent["Authorization"] = "Basic " + base64.b64encode(unquote_to_bytes(url.userinfo)).decode("ascii")
+        timeouts = {
+            "connect": self.settings.connect_timeout_s,
+            "read": self.settings.read_timeout_s,
+            "write": self.settings.read_timeout_s,
+            "pool": limits.total_s,
+        }
+        target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        async with self._pool.stream("GET", target, headers=sent.raw, extensions={"timeout": timeouts}) as response:
+            answer = _Answer(response.status, httpx2.Headers(response.headers))
+            if answer.status == 200:
+                return _Answer(200, answer.headers, await _body(response, answer.headers, limits, shown))
+            await _drain(response)
+        if answer.status == 304 or (answer.status in _REDIRECTS and "location" in answer.headers):
+            return answer
+        raise _failure(answer, shown)
+
+    async def _system_resolver(self, host: str, port: int) -> Sequence[str]:
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._lookups, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        )
+        return [str(address[0]) for *_, address in found]
+
+
+async def _body(response: httpcore2.Response, headers: httpx2.Headers, limits: _Limits, shown: str) -> bytes:
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and len(declared) < 20 and int(declared) > limits.wire_bytes:
+        raise _too_large(shown, "announces", limits.wire_bytes)
+    decoder = _decoder(headers, shown)
+    received = 0
+    body = bytearray()
+    try:
+        async with contextlib.aclosing(response.aiter_stream()) as stream:
+            async for data in stream:
+                received += len(data)
+                if received > limits.wire_bytes:
+                    raise _too_large(shown, "sends", limits.wire_bytes)
+                for piece in decoder.decode(data):
+                    body += piece
+                    if len(body) > limits.body_bytes:
+                        raise _too_large(shown, "unpacks to", limits.body_bytes)
+    except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+        raise CutShort(
+            f"{shown} broke off after {received} bytes{_detail(error)}", "it is asked again at the next run"
+        ) from error
+    except _DECODING_ERRORS as error:
+        raise WrongContent(
+            f"{shown} is not the {headers.get('content-encoding')} that it claims to be ({error})", "tell the publisher"
+        ) from error
+    if not decoder.finished:
+        raise CutShort(
+            f"{shown} ended after {received} bytes, inside its {headers.get('content-encoding')}",
+            "it is asked again at the next run",
+        )
+    return bytes(body)
+
+
+async def _drain(response: httpcore2.Response) -> None:
+    """Read a short body that nobody wants; closing it unread would cost the connection."""
+    received = 0
+    with contextlib.suppress(httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException):
+        async with contextlib.aclosing(response.aiter_stream()) as stream:
+            async for data in stream:
+                received += len(data)
+                if received > _DRAINED_BYTES:
+                    break
+
+
+def _too_large(shown: str, verb: str, limit: int) -> TooLarge:
+    return TooLarge(f"{shown} {verb} more than {limit / MEBIBYTE:.4g} MiB", "look at what it serves")
+
+
+def _detail(error: BaseException) -> str:
+    text = str(error).strip()[:200]
+    return f" ({text})" if text else ""
+
+
+def _same_owner(one: httpx2.URL, other: httpx2.URL) -> bool:
+    """Whether `other` may be told what `one` was: the same origin, or the same host's step from http to https."""
+    if one.raw_host != other.raw_host:
+        return False
+    if (one.scheme, _port(one)) == (other.scheme, _port(other)):
+        return True
+    return (one.scheme, _port(one), other.scheme, _port(other)) == ("http", 80, "https", 443)
+
+
+def _redirect_target(url: httpx2.URL, answer: _Answer) -> httpx2.URL:
+    location = answer.headers["location"]
+    try:
+        target = _checked_address(str(url.join(location.strip())))
+    except httpx2.InvalidURL as error:
+        raise BadAddress(
+            f"{displayed(str(url))} redirects to {displayed(location)}, which is no web address", "tell the publisher"
+        ) from error
+    # A user and password in a Location come from a stranger; ours go on only to the host that they are for.
+    return target.copy_with(userinfo=url.userinfo if _same_owner(url, target) else b"")
+
+
+def _failure(answer: _Answer, shown: str) -> PermanentFailure | TransientFailure:
+    status = answer.status
+    if status in (404, 410):
+        return NotFound(
+            f"{shown} is {'gone for good (410)' if status == 410 else 'not there (404)'}",
+            "remove it, or look for its new address",
+            gone=status == 410,
+        )
+    if status in _BUSY or status >= 500:
+        return ServerFault(
+            f"{shown} answered {status}",
+            "it is asked again at the next run",
+            retry_now=status in _RETRIED,
+            retry_after_s=_retry_after_s(answer.headers.get("retry-after", "")),
+            status=status,
+        )
+    if status in (401, 402, 403, 407, 451):
+        return Refused(
+            f"{shown} refuses to be read ({status})", "check its token or password, or ask the publisher", status=status
+        )
+    if 400 <= status < 500:
+        return Refused(f"{shown} rejects the request ({status})", "check the address", status=status)
+    return UnexpectedAnswer(f"{shown} answered {status}, which is no document", "check the address", status=status)
+
+
+def _retry_after_s(value: str, now: datetime | None = None) -> float | None:
+    """Retry-After in seconds from now, whichever of its two forms it has; None where it has neither."""
+    value = value.strip()
+    if value.isdecimal():
+        return float(value[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max((moment - (now or datetime.now(UTC))).total_seconds(), 0.0)

@@ -1,0 +1,577 @@
+"""Scanning over real HTTP on loopback: a scripted server, and the replayed network where it lies at hand."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from sqlalchemy import Engine
+
+from podbrief_assets import database, net
+from podbrief_assets.episodes import feed_state, identity
+from podbrief_assets.episodes.feed import Feed, parse_feed
+from podbrief_assets.episodes.feed_state import FeedState
+from podbrief_assets.episodes.scan import ScanResult, scan
+
+NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+GUID = "917393e3-1b1e-5cef-ace4-edaa54e1f810"
+
+
+def feed_xml(*numbers: int, channel: str = "", title: str = "A Show") -> bytes:
+    items = "".join(
+        f"<item><title>Episode {n}</title><guid>ep-{n}</guid><pubDate>Fri, {n:02} Nov 2026 08:00:00 GMT</pubDate>"
+        f'<enclosure url="https://cdn.example/{n}.mp3" type="audio/mpeg" length="1000"/></item>'
+        for n in numbers
+    )
+    return (
+        '<?xml version="1.0"?><rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd" '
+        f'xmlns:podcast="https://podcastindex.org/namespace/1.0"><channel><title>{title}</title>'
+        f"<link>https://show.example/</link><language>en</language>{channel}{items}</channel></rss>"
+    ).encode()
+
+
+@dataclass
+class Page:
+    """What the scripted server has under a path."""
+
+    body: bytes = b""
+    status: int = 200
+    etag: str | None = None
+    last_modified: str | None = None
+    location: str | None = None
+    delay_s: float = 0.0
+
+
+class Site(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pages: dict[str, Page] = {}
+        self.asked: list[tuple[str, str | None, str | None]] = []
+
+    def __getitem__(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+    def __setitem__(self, path: str, page: Page) -> None:
+        self.pages[path] = page
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Site
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        seen, since = self.headers["If-None-Match"], self.headers["If-Modified-Since"]
+        self.server.asked.append((self.path, seen, since))
+        page = self.server.pages.get(self.path, Page(status=404))
+        time.sleep(page.delay_s)
+        same = (page.etag and seen == page.etag) or (page.last_modified and since == page.last_modified)
+        body = b"" if same else page.body
+        self.send_response(304 if same else page.status)
+        for name, value in (("ETag", page.etag), ("Last-Modified", page.last_modified), ("Location", page.location)):
+            if value:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+@dataclass(frozen=True)
+class Subscription:
+    feed_url: str
+
+
+States = Mapping[str, FeedState]
+
+
+async def _no_sleep(_: float) -> None:
+    pass
+
+
+def scan_all(
+    urls: Sequence[str],
+    states: States | None = None,
+    *,
+    now: datetime = NOW,
+    parse: Callable[[bytes, str], Feed] = parse_feed,
+    concurrency: int = 64,
+    **changes: object,
+) -> list[ScanResult]:
+    """One whole scan by a fresh client that may ask loopback and does not really wait between retries."""
+
+    async def run() -> list[ScanResult]:
+        allowed = net.parse_allowed_hosts("127.0.0.1")
+        configured = net.Settings(**{"allowed_private": allowed, **changes})  # type: ignore[arg-type]
+        subscriptions = [Subscription(url) for url in urls]
+        async with net.Client(configured, sleep=_no_sleep) as client:
+            found = scan(subscriptions, states or {}, client, now=now, parse=parse, concurrency=concurrency)
+            return [result async for result in found]
+
+    return asyncio.run(run())
+
+
+def scan_one(url: str, before: ScanResult | FeedState | None = None, **options: object) -> ScanResult:
+    state = before.state if isinstance(before, ScanResult) else before
+    (result,) = scan_all([url], {state.address: state} if state else None, **options)  # type: ignore[arg-type]
+    return result
+
+
+def remember(results: Sequence[ScanResult]) -> dict[str, FeedState]:
+    return {result.state.address: result.state for result in results}
+
+
+def guids(result: ScanResult) -> list[str]:
+    return [item.guid for item in result.items]
+
+
+# ── what is asked, and what is remembered ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_first_scan_takes_the_back_catalogue_and_remembers_the_show(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1, 2, channel="<itunes:author>Ann</itunes:author>"), etag='W/"1"', last_modified="x")
+    result = scan_one(site["/a.xml"])
+    assert (result.outcome, guids(result), result.back_catalogue) == ("changed", ["ep-1", "ep-2"], True)
+    state = result.state
+    assert state.address == identity.canonical_feed_address(site["/a.xml"])
+    assert state.show_id == identity.show_id(None, site["/a.xml"])
+    assert (state.title, state.author, state.language) == ("A Show", "Ann", "en")
+    assert (state.etag, state.last_modified) == ('W/"1"', "x")
+    assert (state.first_scanned_at, state.last_success_at, state.failures_in_a_row) == (NOW, NOW, 0)
+
+
+def test_a_feed_that_says_304_is_not_parsed(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1), etag='"1"')
+    first = scan_one(site["/a.xml"])
+    later = NOW + timedelta(days=1)
+    second = scan_one(site["/a.xml"], first, now=later, parse=_never)
+    assert (second.outcome, second.items, second.back_catalogue) == ("not_modified", [], False)
+    assert second.state == replace(first.state, last_success_at=later)
+    assert site.asked[1] == ("/a.xml", '"1"', None)
+
+
+def test_the_same_bytes_again_are_not_parsed(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1))
+    first = scan_one(site["/a.xml"])
+    site["/a.xml"] = Page(feed_xml(1), etag='"new"')
+    second = scan_one(site["/a.xml"], first, parse=_never)
+    assert (second.outcome, second.items, second.state.etag) == ("unchanged", [], '"new"')
+
+
+def test_a_changed_feed_gives_all_its_items_and_they_are_news(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1), etag='"1"')
+    first = scan_one(site["/a.xml"])
+    site["/a.xml"] = Page(feed_xml(2, 1, title="Renamed"), etag='"2"')
+    second = scan_one(site["/a.xml"], first, now=NOW + timedelta(days=1))
+    assert (second.outcome, guids(second), second.back_catalogue) == ("changed", ["ep-2", "ep-1"], False)
+    assert (second.state.title, second.state.etag, second.state.first_scanned_at) == ("Renamed", '"2"', NOW)
+    assert second.state.show_id == first.state.show_id
+
+
+def test_a_304_to_a_question_without_conditions_is_a_failure(site: Site) -> None:
+    site["/a.xml"] = Page(status=304)
+    result = scan_one(site["/a.xml"])
+    assert result.outcome == "failed"
+    assert "304" in (result.error or "")
+
+
+def test_validators_that_could_not_be_sent_back_are_not_kept(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1), etag='"' + "x" * 600 + '"')
+    assert scan_one(site["/a.xml"]).state.etag is None
+
+
+def test_two_spellings_of_one_address_are_one_feed(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1))
+    assert len(scan_all([site["/a.xml"], site["/a.xml"] + "#here"])) == 1
+
+
+def _never(content: bytes, url: str) -> Feed:
+    raise AssertionError("parsed in vain")
+
+
+# ── feeds that are broken, cut short, closed or waiting ──────────────────────────────────────────────────────────────
+
+
+def test_one_broken_feed_takes_no_other_with_it(site: Site) -> None:
+    site["/good.xml"] = Page(feed_xml(1))
+    site["/html.xml"] = Page(b"<!doctype html><html><body>Down for maintenance</body></html>")
+    site["/empty.xml"] = Page(b"")
+    site["/500.xml"] = Page(status=500)
+    site["/slip.xml"] = Page(feed_xml(1, title="SLIP"))
+    paths = ["/html.xml", "/empty.xml", "/500.xml", "/slip.xml", "/404.xml", "/good.xml"]
+
+    def parse(content: bytes, url: str) -> Feed:
+        if b"SLIP" in content:
+            raise AttributeError("'NoneType' object has no attribute 'strip'")
+        return parse_feed(content, url)
+
+    results = {result.state.feed_url: result for result in scan_all([site[path] for path in paths], parse=parse)}
+    assert len(results) == 6
+    assert results.pop(site["/good.xml"]).outcome == "changed"
+    for url, result in results.items():
+        assert (result.outcome, result.items, result.state.failures_in_a_row) == ("failed", [], 1)
+        assert url in (result.error or "")
+        assert result.state.last_error == result.error
+    assert "AttributeError" in (results[site["/slip.xml"]].error or "")
+
+
+def test_a_failure_keeps_the_validators_and_is_counted_until_the_next_success(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1), etag='"1"')
+    first = scan_one(site["/a.xml"])
+    site["/a.xml"] = Page(status=503)
+    second = scan_one(site["/a.xml"], first)
+    third = scan_one(site["/a.xml"], second, now=NOW + timedelta(days=1))
+    assert (third.outcome, third.state.failures_in_a_row, third.state.etag) == ("failed", 2, '"1"')
+    assert third.state.last_success_at == NOW
+    site["/a.xml"] = Page(feed_xml(1), etag='"1"')
+    fourth = scan_one(site["/a.xml"], third)
+    assert (fourth.outcome, fourth.state.failures_in_a_row, fourth.state.last_error) == ("not_modified", 0, None)
+
+
+def test_a_feed_cut_short_gives_its_whole_episodes_and_is_asked_for_all_of_it_next_time(site: Site) -> None:
+    whole = feed_xml(1, 2, 3)
+    site["/a.xml"] = Page(whole[: whole.index(b"ep-3")], etag='"1"')
+    first = scan_one(site["/a.xml"])
+    assert (first.outcome, guids(first), first.back_catalogue) == ("changed", ["ep-1", "ep-2"], True)
+    assert any("cut short" in line for line in first.skipped)
+    assert (first.state.etag, first.state.body_digest) == (None, None)
+
+    site["/a.xml"] = Page(whole, etag='"1"')
+    second = scan_one(site["/a.xml"], first)
+    # What the cut had hidden is as old as the rest: it must not pass for news.
+    assert (guids(second), second.back_catalogue) == (["ep-1", "ep-2", "ep-3"], True)
+    site["/a.xml"] = Page(feed_xml(4, 1, 2, 3), etag='"2"')
+    third = scan_one(site["/a.xml"], second)
+    assert (len(third.items), third.back_catalogue) == (4, False)
+
+
+def test_a_feed_that_is_always_cut_short_has_news_all_the_same(site: Site) -> None:
+    result = None
+    for number in (1, 2, 3):
+        site["/a.xml"] = Page(feed_xml(*range(1, number + 1)).removesuffix(b"</channel></rss>"))
+        result = scan_one(site["/a.xml"], result)
+    assert result is not None
+    assert (guids(result), result.back_catalogue) == (["ep-1", "ep-2", "ep-3"], False)
+    assert result.state.title == "A Show"
+
+
+def test_410_retires_a_feed_and_404_does_not(site: Site) -> None:
+    site["/a.xml"] = Page(status=410)
+    gone, missing = sorted(scan_all([site["/a.xml"], site["/b.xml"]]), key=lambda result: result.state.address)
+    assert (gone.outcome, gone.state.retired) == ("gone", True)
+    assert (missing.outcome, missing.state.retired) == ("failed", False)
+    assert "404" in (missing.error or "")
+    site.asked.clear()
+    again = scan_all([site["/a.xml"], site["/b.xml"]], remember([gone, missing]))
+    assert sorted(result.outcome for result in again) == ["failed", "gone"]
+    assert [path for path, *_ in site.asked] == ["/b.xml"]
+
+
+def test_a_feed_is_not_asked_before_its_next_try(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1))
+    address = identity.canonical_feed_address(site["/a.xml"])
+    state = FeedState(address=address, feed_url=site["/a.xml"], next_try_at=NOW + timedelta(hours=1))
+    assert scan_one(site["/a.xml"], state).outcome == "waiting"
+    assert site.asked == []
+    later = scan_one(site["/a.xml"], state, now=NOW + timedelta(hours=2))
+    assert (later.outcome, later.state.next_try_at) == ("changed", None)
+
+
+def test_a_show_that_opted_out_gives_no_items_until_it_opts_in(site: Site) -> None:
+    block = "<podcast:block>yes</podcast:block>"
+    site["/a.xml"] = Page(feed_xml(1, channel=block), etag='"1"')
+    first = scan_one(site["/a.xml"])
+    second = scan_one(site["/a.xml"], first)
+    for result in (first, second):
+        assert (result.outcome, result.items, result.state.blocked) == ("blocked", [], True)
+    assert len(site.asked) == 2
+    site["/a.xml"] = Page(feed_xml(1), etag='"2"')
+    third = scan_one(site["/a.xml"], second)
+    assert (third.outcome, guids(third), third.state.blocked) == ("changed", ["ep-1"], False)
+    assert third.back_catalogue
+
+
+# ── moves ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_permanent_redirect_is_recorded_and_the_show_stays_the_same(site: Site) -> None:
+    site["/old.xml"] = Page(feed_xml(1))
+    first = scan_one(site["/old.xml"])
+    site["/old.xml"] = Page(status=301, location="/new.xml")
+    site["/new.xml"] = Page(feed_xml(2, 1), etag='"1"')
+    second = scan_one(site["/old.xml"], first)
+    assert (second.state.fetched_url, second.state.feed_url) == (site["/new.xml"], site["/old.xml"])
+    assert second.state.show_id == first.state.show_id
+    site.asked.clear()
+    third = scan_one(site["/old.xml"], second)
+    assert (third.outcome, site.asked) == ("not_modified", [("/new.xml", '"1"', None)])
+
+
+def test_a_temporary_redirect_is_followed_and_not_recorded(site: Site) -> None:
+    site["/old.xml"] = Page(status=302, location="/new.xml")
+    site["/new.xml"] = Page(feed_xml(1))
+    result = scan_one(site["/old.xml"])
+    assert (guids(result), result.state.fetched_url) == (["ep-1"], None)
+
+
+def test_redirects_that_turn_round_move_a_show_once(site: Site) -> None:
+    site["/a.xml"] = Page(status=301, location="/b.xml")
+    site["/b.xml"] = Page(feed_xml(1))
+    result = scan_one(site["/a.xml"])
+    for number in (2, 3):
+        site["/a.xml"] = Page(feed_xml(number))
+        site["/b.xml"] = Page(status=301, location="/a.xml")
+        result = scan_one(site["/a.xml"], result)
+        assert guids(result) == [f"ep-{number}"]
+        assert (result.state.fetched_url, result.state.former_urls) == (site["/b.xml"], (site["/a.xml"],))
+
+
+def test_a_new_feed_url_is_followed_once_it_leads_to_a_feed(site: Site) -> None:
+    tag = f"<itunes:new-feed-url>{site['/new.xml']}</itunes:new-feed-url>"
+    site["/old.xml"] = Page(feed_xml(1, channel=tag))
+    first = scan_one(site["/old.xml"])
+    assert (first.outcome, guids(first), first.state.fetched_url) == ("changed", ["ep-1"], None)
+    assert any("new-feed-url" in line for line in first.skipped)
+
+    site["/old.xml"] = Page(feed_xml(1, 2, channel=tag))
+    site["/new.xml"] = Page(feed_xml(1, 2, 3, channel=tag), etag='"n"')
+    second = scan_one(site["/old.xml"], first)
+    assert (guids(second), second.state.fetched_url) == (["ep-1", "ep-2", "ep-3"], site["/new.xml"])
+    assert (second.state.show_id, second.state.etag) == (first.state.show_id, '"n"')
+    site.asked.clear()
+    assert scan_one(site["/old.xml"], second).outcome == "not_modified"
+    assert [path for path, *_ in site.asked] == ["/new.xml"]
+
+
+def test_two_feeds_that_name_each_other_move_a_show_once(site: Site) -> None:
+    result = None
+    for number in (1, 2, 3, 4):
+        for path, other in (("/a.xml", "/b.xml"), ("/b.xml", "/a.xml")):
+            tag = f"<itunes:new-feed-url>{site[other]}</itunes:new-feed-url>"
+            site[path] = Page(feed_xml(number, channel=tag))
+        result = scan_one(site["/a.xml"], result)
+        assert result.state.fetched_url == site["/b.xml"]
+    assert [path for path, *_ in site.asked] == ["/a.xml", "/b.xml", "/b.xml", "/b.xml", "/b.xml"]
+
+
+def test_a_show_whose_new_home_closes_goes_back_to_the_address_that_was_subscribed_to(site: Site) -> None:
+    site["/old.xml"] = Page(status=301, location="/new.xml")
+    site["/new.xml"] = Page(feed_xml(1), etag='"n"')
+    first = scan_one(site["/old.xml"])
+    site["/new.xml"] = Page(status=410)
+    site["/old.xml"] = Page(feed_xml(1, 2), etag='"o"')
+    second = scan_one(site["/old.xml"], first)
+    assert (second.outcome, second.state.retired, second.state.fetched_url) == ("failed", False, None)
+    site.asked.clear()
+    third = scan_one(site["/old.xml"], second)
+    assert (third.outcome, guids(third), third.state.show_id) == ("changed", ["ep-1", "ep-2"], first.state.show_id)
+    assert site.asked == [("/old.xml", None, None)]
+
+
+# ── who is who ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_podcast_guid_names_the_show_and_stays_even_when_the_feed_drops_it(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1, channel=f"<podcast:guid>{GUID}</podcast:guid>"))
+    first = scan_one(site["/a.xml"])
+    site["/a.xml"] = Page(feed_xml(1, 2))
+    assert first.state.show_id == scan_one(site["/a.xml"], first).state.show_id == GUID
+
+
+def test_a_podcast_guid_that_another_show_holds_is_not_given_twice(site: Site) -> None:
+    own = identity.show_id(None, site["/c.xml"])
+    for path, guid in (("/a.xml", GUID), ("/b.xml", GUID), ("/mirror-of-c.xml", own), ("/c.xml", own)):
+        site[path] = Page(feed_xml(1, channel=f"<podcast:guid>{guid}</podcast:guid>"))
+    states: dict[str, FeedState] = {}
+    for path in site.pages:
+        states |= remember(scan_all([site[path]], states))
+    by_path = {path: states[identity.canonical_feed_address(site[path])] for path in site.pages}
+    assert by_path["/a.xml"].show_id == GUID
+    assert by_path["/b.xml"].show_id == identity.show_id(None, site["/b.xml"])
+    assert by_path["/mirror-of-c.xml"].show_id == own
+    assert len({state.show_id for state in states.values()}) == 4
+    assert "/a.xml" in (by_path["/b.xml"].note or "")
+    assert by_path["/a.xml"].note is None
+
+
+# ── many at once ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_slow_feed_holds_up_no_other(site: Site) -> None:
+    site["/slow.xml"] = Page(feed_xml(1), delay_s=0.5)
+    for number in range(20):
+        site[f"/{number}.xml"] = Page(feed_xml(1))
+    results = scan_all([site["/slow.xml"], *(site[f"/{number}.xml"] for number in range(20))])
+    assert len(results) == 21
+    assert results[-1].state.feed_url == site["/slow.xml"]
+
+
+def test_no_more_feeds_are_held_than_were_asked_for(site: Site) -> None:
+    for number in range(30):
+        site[f"/{number}.xml"] = Page(feed_xml(1))
+
+    async def run() -> None:
+        subscriptions = [Subscription(site[f"/{number}.xml"]) for number in range(30)]
+        configured = net.Settings(allowed_private=net.parse_allowed_hosts("127.0.0.1"))
+        async with net.Client(configured) as client:
+            results = scan(subscriptions, {}, client, now=NOW, concurrency=4)
+            async for _ in results:
+                await asyncio.sleep(0.2)  # a reader that is slow to take them
+                break
+            assert len(site.asked) <= 5
+            await results.aclose()  # type: ignore[attr-defined]
+            before = len(site.asked)
+            await asyncio.sleep(0.05)
+            assert len(site.asked) == before
+
+    asyncio.run(run())
+
+
+def test_a_mistake_of_our_own_is_heard_and_hangs_nothing(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1))
+
+    def parse(content: bytes, url: str) -> Feed:
+        raise AssertionError("a mistake")
+
+    with pytest.raises(ExceptionGroup) as failure:
+        scan_all([site["/a.xml"]], parse=parse)
+    assert failure.group_contains(AssertionError)
+
+
+def test_large_feeds_are_read_the_same_way(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(*([1, 2] + [3] * 7000)))
+    assert len(site.pages["/a.xml"].body) > 1024 * 1024
+    assert guids(scan_one(site["/a.xml"]))[:3] == ["ep-1", "ep-2", "ep-3"]
+
+
+# ── the memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    opened = database.engine(f"sqlite:///{tmp_path}/podbrief.sqlite")
+    database.create_all(opened)
+    yield opened
+    opened.dispose()
+
+
+def test_the_memory_of_a_feed_comes_back_as_it_was(engine: Engine, site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1, channel='<itunes:category text="News"/>'), etag='"ü"', last_modified="x")
+    site["/old.xml"] = Page(status=301, location="/a.xml")
+    states = remember(scan_all([site["/a.xml"], site["/old.xml"], site["/404.xml"]]))
+    feed_state.save(engine, states.values())
+    assert feed_state.load(engine) == states
+    feed_state.save(engine, [])
+    assert feed_state.load(engine) == states
+
+
+def test_saving_again_replaces_all_but_what_was_pinned(engine: Engine) -> None:
+    state = FeedState(address="a", feed_url="http://a", show_id="first", first_scanned_at=NOW, title="Old")
+    feed_state.save(engine, [state])
+    later = replace(state, show_id="second", first_scanned_at=NOW + timedelta(days=1), title="New", categories=("x",))
+    feed_state.save(engine, [later, FeedState(address="b", feed_url="http://b")])
+    loaded = feed_state.load(engine)
+    assert loaded["a"] == replace(later, show_id="first", first_scanned_at=NOW)
+    assert loaded["b"].show_id is None
+
+
+# ── the replayed network ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def replay(corpus: Path) -> ModuleType:
+    path = corpus.parent / "tools" / "replay_network.py"
+    if not path.is_file():
+        pytest.skip("the replay tool is not beside this repository (expected at ../shared/tools)")
+    spec = importlib.util.spec_from_file_location("replay_network", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    module.ThreadingHTTPServer = _Quiet  # type: ignore[attr-defined]
+    return module
+
+
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Clients that gave up on a late answer are what the faults are for."""
+
+
+@pytest.fixture(scope="module")
+def network(replay: ModuleType) -> object:
+    return replay.Network.load(now=datetime(2026, 11, 22, tzinfo=UTC), copies=10, only={"news", "founderstalk"})
+
+
+def _episodes(network: object, base: str) -> dict[str, int]:
+    """How many episodes each feed has."""
+    return {f"{base}/feeds/{show.slug}.xml": len(show.episodes) for show in network.shows}  # type: ignore[attr-defined]
+
+
+def _stats(base: str) -> dict[str, int]:
+    with urllib.request.urlopen(f"{base}/stats") as reply:  # noqa: S310 - loopback
+        stats: dict[str, int] = json.load(reply)
+    return stats
+
+
+def test_a_second_scan_of_the_network_is_304s_and_nothing_else(replay: ModuleType, network: object) -> None:
+    with replay.serve(network) as base:
+        urls = list(_episodes(network, base))
+        first = scan_all(urls)
+        assert len(urls) == 20
+        assert {result.outcome for result in first} == {"changed"}
+        assert {result.state.feed_url: len(result.items) for result in first} == _episodes(network, base)
+        before = _stats(base)
+        second = scan_all(urls, remember(first), parse=_never)
+        after = _stats(base)
+    assert [result.outcome for result in second] == ["not_modified"] * 20
+    assert {status: count - before.get(status, 0) for status, count in after.items()} == {
+        "200": 1,  # the statistics themselves
+        "304": 20,
+        **{name: 20 if name == "GET feeds" else 0 for name in after if name.startswith("GET")},
+    }
+
+
+def test_a_network_full_of_faults_loses_no_feed(replay: ModuleType, network: object) -> None:
+    with replay.serve(network, fault=0.3) as base:
+        urls = list(_episodes(network, base))
+        taken: dict[str, int] = {}
+        states: dict[str, FeedState] = {}
+        for day in range(3):
+            results = scan_all(urls, states, now=NOW + timedelta(days=day), read_timeout_s=0.5, max_per_host=10)
+            states = remember(results)
+            taken |= {result.state.feed_url: len(result.items) for result in results if result.outcome == "changed"}
+            for result in results:
+                assert (
+                    (result.outcome == "failed") == (result.error is not None) == (result.state.failures_in_a_row > 0)
+                )
+        stats = _stats(base)
+    assert {kind for kind in stats if kind.startswith("fault")} == {f"fault {kind}" for kind in replay.FAULTS}
+    assert taken == _episodes(network, base)
+    assert all(state.failures_in_a_row <= 1 for state in states.values())

@@ -1,0 +1,208 @@
+"""The subscription list as OPML and as a value."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from podbrief_assets.episodes import identity
+from podbrief_assets.episodes.feed import FeedRefused
+from podbrief_assets.episodes.shows import (
+    AlreadySubscribed,
+    AmbiguousShow,
+    BadFeedAddress,
+    NotASubscriptionList,
+    Subscription,
+    UnknownShow,
+    add,
+    feed_address,
+    read_opml,
+    read_opml_file,
+    remove,
+    write_opml,
+)
+
+OPML = b"""\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?>
+<opml version="1.0"><head><title>mine</title></head><body>
+  <outline text="Technology">
+    <outline type="rss" text="The Changelog (custom)" title="The Changelog" xmlUrl="HTTPS://changelog.com/podcast/feed" htmlUrl="https://changelog.com"/>
+    <outline text="Deep"><outline text="Only text &amp; more" xmlURL="feed://example.org/b"/></outline>
+    <outline text="An empty folder"/>
+  </outline>
+  <outline type="rss" title="Same again" xmlUrl="http://changelog.com:80/podcast/feed/"/>
+  <outline type="rss" text="Dead protocol" xmlUrl="ftp://example.org/feed"/>
+  <outline xmlUrl="https://example.org/c?id=1&amp;k=2"/>
+</body></opml>"""
+
+
+def test_nested_outlines_titles_and_spellings_are_understood() -> None:
+    assert read_opml(OPML) == [
+        Subscription("https://changelog.com/podcast/feed", "The Changelog", ("Technology",)),
+        Subscription("http://example.org/b", "Only text & more", ("Technology", "Deep")),
+        Subscription("https://example.org/c?id=1&k=2", None, ()),
+    ]
+
+
+def test_entries_that_are_left_out_are_told_with_the_reason() -> None:
+    skipped = read_opml_file(OPML).skipped
+    assert len(skipped) == 2
+    assert "Same again" in skipped[0] and "already" in skipped[0]
+    assert "Dead protocol" in skipped[1] and "ftp" in skipped[1] and "https://" in skipped[1]
+
+
+def test_writing_and_reading_keeps_titles_addresses_folders_and_order() -> None:
+    subscriptions = [
+        Subscription("https://a.org/1", "A & <B> “C”", ("News", "Local")),
+        Subscription("https://a.org/2?x=1&y=2", None, ("News",)),
+        Subscription("https://a.org/3", "&amp; stays", ("Other",)),
+        Subscription("https://a.org/4", "日本語", ("News",)),
+        Subscription("https://a.org/5", "Top"),
+    ]
+    assert read_opml(write_opml(subscriptions)) == subscriptions
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(names, st.lists(names, max_size=3)), max_size=8))
+def test_any_names_survive_one_round_trip_unchanged(entries: list[tuple[str, list[str]]]) -> None:
+    wild = [Subscription(f"https://h{n}.org/f", title, tuple(folders)) for n, (title, folders) in enumerate(entries)]
+    once = read_opml(write_opml(wild))
+    assert [each.feed_url for each in once] == [each.feed_url for each in wild]
+    assert read_opml(write_opml(once)) == once
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, len(OPML)))
+def test_damaged_lists_give_what_can_be_read_or_a_clear_error(junk: bytes, at: int) -> None:
+    for content in (junk, OPML[:at], OPML[:at] + junk + OPML[at:]):
+        try:
+            read = read_opml_file(content)
+        except (NotASubscriptionList, FeedRefused) as error:
+            assert error.remedy
+        else:
+            assert all(each.feed_url.startswith(("http://", "https://")) for each in read.subscriptions)
+
+
+def test_cut_off_list_is_read_and_says_so() -> None:
+    read = read_opml_file(OPML[: OPML.index(b'<outline type="rss" title="Same')])
+    assert [each.title for each in read.subscriptions] == ["The Changelog", "Only text & more"]
+    assert "damaged" in read.skipped[0] and "2 subscriptions" in read.skipped[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"  \n", b"<!DOCTYPE html><html><body>Log in</body></html>", b"<rss><channel/></rss>", b"https://a.org/feed"],
+)
+def test_what_is_no_list_is_told_apart(content: bytes) -> None:
+    with pytest.raises(NotASubscriptionList) as caught:
+        read_opml(content)
+    assert "OPML" in caught.value.remedy
+
+
+def test_hostile_lists_are_refused_at_once(attacks: list[bytes]) -> None:
+    started = time.process_time()
+    for content in attacks:
+        with pytest.raises((FeedRefused, NotASubscriptionList)):
+            read_opml(content)
+    assert time.process_time() - started < 0.1 * len(attacks)
+
+
+@pytest.fixture
+def attacks() -> list[bytes]:
+    return [
+        b'<!DOCTYPE opml [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;">]><opml><outline text="&b;"/></opml>',
+        b'<?xml version="1.0"?><!DOCTYPE opml [<!ENTITY f SYSTEM "file:///etc/passwd">]><opml>&f;</opml>',
+        b'<!DOCTYPE opml [<!ENTITY % p SYSTEM "http://127.0.0.1/x.dtd"> %p;]><opml/>',
+        "<!DOCTYPE opml [<!ENTITY a 'x'>]><opml/>".encode("utf-16"),
+    ]
+
+
+def test_outlines_nested_beyond_reason_do_no_harm() -> None:
+    depth = 50_000
+    content = (
+        b"<opml><body>" + b"<outline text='d'>" * depth + b"<outline xmlUrl='https://a.org/f'/>" + b"</outline>" * depth
+    )
+    started = time.process_time()
+    read_opml_file(content)
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("feed://example.org/rss", "http://example.org/rss"),
+        ("feed:https://example.org/rss", "https://example.org/rss"),
+        ("itpc://example.org/rss", "http://example.org/rss"),
+        ("example.org/rss", "https://example.org/rss"),
+        (" HTTPS://Example.org/Rss ", "https://Example.org/Rss"),
+    ],
+)
+def test_ways_to_write_a_feeds_address(given: str, meant: str) -> None:
+    assert feed_address(given) == meant
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "changelog",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://",
+        "http://[::1",
+        "https://a b.org/f",
+        "https://a.org/" + "x" * 3_000,
+    ],
+)
+def test_addresses_that_cannot_be_fetched_are_refused_with_a_remedy(given: str) -> None:
+    with pytest.raises(BadFeedAddress, match="give the feed's"):
+        add([], given)
+
+
+def test_adding_appends_and_leaves_the_list_it_was_given() -> None:
+    before = [Subscription("https://a.org/f", "A")]
+    after = add(before, "b.org/f", " B \n show ")
+    assert after == [*before, Subscription("https://b.org/f", "B show")]
+    assert len(before) == 1
+
+
+def test_adding_a_show_twice_is_told_whatever_the_spelling() -> None:
+    with pytest.raises(AlreadySubscribed, match="A"):
+        add([Subscription("https://a.org/f", "A")], "http://A.org:80/f/")
+
+
+SHOWS = [
+    Subscription("https://a.org/f", "Daily"),
+    Subscription("https://b.org/f?key=secret", "Daily"),
+    Subscription("https://c.org/f", "Weekly"),
+]
+
+
+@pytest.mark.parametrize(
+    "which",
+    ["http://C.org/f/", "c.org/f", "feed://c.org/f", "Weekly", identity.show_id(None, "https://c.org/f").upper()],
+)
+def test_removing_by_address_title_or_identifier(which: str) -> None:
+    assert remove(SHOWS, which) == SHOWS[:2]
+
+
+def test_removing_by_the_identifier_that_the_feed_gave() -> None:
+    guid = "0a2ee0d1-46d1-52c7-b03c-eced59ca19cd"
+    assert remove(SHOWS, guid, {"https://a.org/f": guid}) == SHOWS[1:]
+
+
+def test_removing_an_unknown_show_says_where_to_look() -> None:
+    with pytest.raises(UnknownShow, match="shows list"):
+        remove(SHOWS, "Monthly")
+
+
+def test_removing_by_a_title_of_two_shows_names_them_without_their_tokens() -> None:
+    with pytest.raises(AmbiguousShow) as caught:
+        remove(SHOWS, "Daily")
+    assert "a.org" in str(caught.value) and "b.org" in str(caught.value) and "address" in caught.value.remedy
+    assert "secret" not in str(caught.value)

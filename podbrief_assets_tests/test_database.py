@@ -1,0 +1,210 @@
+"""The operational database: real SQLite files, real threads, real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, ForeignKey, inspect, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from podbrief_assets import database
+
+
+class Shelf(database.Base):
+    __tablename__ = "test_shelf"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    books: Mapped[int]
+    dusted_at: Mapped[datetime | None]
+
+
+class Book(database.Base):
+    __tablename__ = "test_book"
+
+    title: Mapped[str] = mapped_column(primary_key=True)
+    shelf: Mapped[int] = mapped_column(ForeignKey("test_shelf.number"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _only_here() -> Iterator[None]:
+    yield
+    for table in (Book.__table__, Shelf.__table__):
+        database.Base.metadata.remove(table)  # type: ignore[arg-type]
+
+
+NOW = datetime(2026, 11, 22, 6, 30, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    opened = database.engine(f"sqlite:///{tmp_path}/made/on/the/way/podbrief.sqlite")
+    database.create_all(opened)
+    yield opened
+    opened.dispose()
+
+
+def test_the_folder_is_made_and_sqlite_is_set_up(engine: Engine, tmp_path: Path) -> None:
+    assert (tmp_path / "made/on/the/way/podbrief.sqlite").exists()
+    with engine.connect() as connection:
+        told = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "foreign_keys")]
+        assert told == ["wal", 1]
+        assert (connection.exec_driver_sql("PRAGMA busy_timeout").scalar() or 0) >= 10_000
+
+
+def test_foreign_keys_are_enforced_under_names_that_a_migration_can_use(engine: Engine) -> None:
+    with pytest.raises(IntegrityError), database.session(engine) as session:
+        session.add(Book(title="a", shelf=99))
+    assert inspect(engine).get_foreign_keys("test_book")[0]["name"] == "fk_test_book_shelf_test_shelf"
+
+
+def test_a_moment_comes_back_as_the_same_moment_in_utc(engine: Engine) -> None:
+    tokyo = NOW.astimezone(timezone(timedelta(hours=9)))
+    with database.session(engine) as session:
+        session.add(Shelf(number=1, books=0, dusted_at=tokyo))
+        session.add(Shelf(number=2, books=0, dusted_at=None))
+    with database.session(engine, read_only=True) as session:
+        back = session.scalars(select(Shelf.dusted_at).order_by(Shelf.number)).all()
+        before = session.scalar(select(Shelf.number).where(Shelf.dusted_at < tokyo + timedelta(microseconds=1)))
+    assert back == [NOW, None]
+    assert back[0] is not None
+    assert back[0].tzinfo is UTC
+    assert before == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.datetimes(
+        min_value=datetime(1970, 1, 3),
+        timezones=st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))),
+    ).filter(lambda moment: moment.year < 9999)
+)
+def test_any_moment_of_any_zone_survives(moment: datetime) -> None:
+    stored = database.Moment().process_bind_param(moment, SQLITE)
+    assert stored is not None
+    assert stored.tzinfo is None
+    assert database.Moment().process_result_value(stored, SQLITE) == moment
+
+
+SQLITE = database.engine("sqlite://").dialect
+
+
+def test_a_moment_without_a_zone_is_refused(engine: Engine) -> None:
+    with pytest.raises(StatementError, match="no time zone"), database.session(engine) as session:
+        session.add(Shelf(number=1, books=0, dusted_at=NOW.replace(tzinfo=None)))
+
+
+def test_a_block_that_raises_leaves_nothing_behind(engine: Engine) -> None:
+    with pytest.raises(KeyError), database.session(engine) as session:
+        session.add(Shelf(number=1, books=0))
+        session.flush()
+        raise KeyError("something else")
+    with database.session(engine) as session:
+        assert session.scalars(select(Shelf)).all() == []
+
+
+def test_objects_can_be_read_after_their_transaction(engine: Engine) -> None:
+    with database.session(engine) as session:
+        shelf = Shelf(number=1, books=3)
+        session.add(shelf)
+    assert shelf.books == 3
+
+
+def test_reading_and_then_writing_loses_no_update(engine: Engine) -> None:
+    with database.session(engine) as session:
+        session.add(Shelf(number=1, books=0))
+
+    def add_one(_: int) -> None:
+        with database.session(engine) as session:
+            shelf = session.scalars(select(Shelf)).one()
+            shelf.books += 1
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(add_one, range(40)))
+    with database.session(engine, read_only=True) as session:
+        assert session.scalars(select(Shelf.books)).one() == 40
+
+
+def test_a_reader_sees_one_state_and_waits_for_no_writer(engine: Engine) -> None:
+    with database.session(engine) as session:
+        session.add(Shelf(number=1, books=1))
+    wrote = threading.Event()
+
+    def write() -> None:
+        with database.session(engine) as session:
+            session.scalars(select(Shelf)).one().books = 2
+        wrote.set()
+
+    with database.session(engine, read_only=True) as reader:
+        assert reader.scalar(select(Shelf.books)) == 1
+        thread = threading.Thread(target=write)
+        thread.start()
+        assert wrote.wait(5)
+        assert reader.scalar(select(Shelf.books)) == 1
+    thread.join()
+    with database.session(engine, read_only=True) as reader:
+        assert reader.scalar(select(Shelf.books)) == 2
+
+
+def test_a_reader_cannot_write_and_the_next_writer_can(engine: Engine) -> None:
+    with pytest.raises(OperationalError, match="readonly"), database.session(engine, read_only=True) as session:
+        session.add(Shelf(number=1, books=1))
+    with database.session(engine) as session:
+        session.add(Shelf(number=1, books=1))
+
+
+def test_many_processes_may_make_the_same_tables_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/podbrief.sqlite"
+    code = (
+        "from podbrief_assets import database\n"
+        "from podbrief_assets.episodes import feed_state\n"
+        f"opened = database.engine({url!r})\n"
+        "input()\n"
+        "database.create_all(opened)\n"
+        "print(len(feed_state.load(opened)))\n"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    told = [process.communicate(timeout=60) for process in started]
+    assert [process.returncode for process in started] == [0] * 4, told
+    opened = database.engine(url)
+    assert "feed_state" in inspect(opened).get_table_names()
+    database.create_all(opened)  # and again, with nothing to do
+    opened.dispose()
+
+
+@pytest.mark.parametrize("url", ["no address", "postgresql+nothing://me:hush@host/x", "sqlite:////dev/null/x/y.sqlite"])
+def test_an_address_that_cannot_be_used_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(database.BadDatabase, match=database.DATABASE_URL) as failure:
+        database.engine(url)
+    assert "hush" not in str(failure.value)
+
+
+def test_a_database_in_memory_works() -> None:
+    opened = database.engine("sqlite://")
+    database.create_all(opened)
+    with database.session(opened) as session:
+        session.add(Shelf(number=1, books=1))
+    with database.session(opened, read_only=True) as session:
+        assert session.scalar(text("SELECT count(*) FROM test_shelf")) == 1

@@ -1,0 +1,702 @@
+"""The one way out: every fault and every trick of a stranger's server, over real HTTP on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import ipaddress
+import pickle
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import brotli  # type: ignore[import-untyped]
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from podbrief_assets import net
+from podbrief_assets.errors import PermanentFailure, PodbriefError, TransientFailure
+
+FEED = b"<rss>" + b"<item>an episode</item>" * 2000 + b"</rss>"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.server.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        with suppress(ConnectionError):
+            self.server.routes[self.path.partition("?")[0]](self)
+
+    def answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        if "Content-Length" not in (headers or {}):
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def reset(self) -> None:
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        self.connection.close()
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.routes: dict[str, Callable[[Handler], None]] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+
+    def handle_error(self, *_: object) -> None:
+        """A client that breaks off is what half of these tests are about."""
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.requests]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    yield from _serving()
+
+
+@pytest.fixture
+def other_server() -> Iterator[Server]:
+    yield from _serving()
+
+
+def _serving() -> Iterator[Server]:
+    with Server() as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+LOOPBACK = net.parse_allowed_hosts("127.0.0.1")
+
+
+async def _nowhere(host: str, port: int) -> Sequence[str]:
+    raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+
+def fetch(
+    url: str,
+    *,
+    headers: dict[str, str] | None = None,
+    max_bytes: int | None = None,
+    total_timeout_s: float | None = None,
+    slept: list[float] | None = None,
+    resolve: net.Resolver = _nowhere,
+    **changes: object,
+) -> net.Reply:
+    """One fetch by a fresh client that may ask loopback and does not really wait between retries."""
+
+    async def sleep(seconds: float) -> None:
+        (slept if slept is not None else []).append(seconds)
+
+    async def run() -> net.Reply:
+        configured = net.Settings(**{"allowed_private": LOOPBACK, **changes})  # type: ignore[arg-type]
+        async with net.Client(configured, sleep=sleep, jitter=lambda: 0.5, resolve=resolve) as client:
+            return await client.get(url, headers=headers, max_bytes=max_bytes, total_timeout_s=total_timeout_s)
+
+    return asyncio.run(run())
+
+
+def _turns(*steps: Callable[[Handler], None]) -> Callable[[Handler], None]:
+    """A route that does each step once, and the last one for ever."""
+    waiting = list(steps)
+
+    def route(handler: Handler) -> None:
+        (waiting.pop(0) if len(waiting) > 1 else waiting[0])(handler)
+
+    return route
+
+
+def _ok(handler: Handler) -> None:
+    handler.answer(200, FEED)
+
+
+# ── what is asked, and what comes back ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_reply_has_the_body_its_headers_and_the_address_that_answered(server: Server) -> None:
+    server.routes["/feed"] = lambda handler: handler.answer(200, FEED, {"ETag": '"1"'})
+    reply = fetch(f"{server.base}/feed?page=1#top")
+    assert (reply.status, reply.content, reply.headers["etag"]) == (200, FEED, '"1"')
+    assert (reply.url, reply.redirects, reply.moved_to) == (f"{server.base}/feed?page=1", (), None)
+    assert server.paths() == ["/feed?page=1"]
+
+
+def test_the_publisher_is_told_who_asks_and_how_to_write(server: Server) -> None:
+    server.routes["/feed"] = _ok
+    told = net.Settings.from_environment({net.CONTACT: "feeds@example.org", net.ALLOW_PRIVATE_HOSTS: "127.0.0.1"})
+    fetch(f"{server.base}/feed", user_agent=told.user_agent)
+    assert server.requests[0][1]["user-agent"].startswith("podbrief/")
+    assert "feeds@example.org" in server.requests[0][1]["user-agent"]
+
+
+def test_nothing_new_is_told_by_304_without_a_body(server: Server) -> None:
+    server.routes["/feed"] = lambda handler: (
+        handler.answer(304, headers={"ETag": '"1"'}) if handler.headers["If-None-Match"] == '"1"' else _ok(handler)
+    )
+    reply = fetch(f"{server.base}/feed", headers={"If-None-Match": '"1"'})
+    assert (reply.status, reply.content) == (304, b"")
+
+
+def test_no_cookie_is_kept_and_one_connection_serves_many_requests(server: Server) -> None:
+    connections = set()
+
+    def route(handler: Handler) -> None:
+        connections.add(handler.client_address)
+        handler.answer(304 if len(server.requests) == 2 else 200, b"", {"Set-Cookie": "who=you"})
+
+    server.routes["/feed"] = route
+
+    async def run() -> None:
+        async with net.Client(net.Settings(allowed_private=LOOPBACK)) as client:
+            for _ in range(4):
+                await client.get(f"{server.base}/feed")
+
+    asyncio.run(run())
+    assert all("cookie" not in headers for _, headers in server.requests)
+    assert len(connections) == 1
+
+
+def test_one_host_is_never_asked_for_more_at_once_than_the_limit(server: Server) -> None:
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def route(handler: Handler) -> None:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.01)
+        with lock:
+            now[0] -= 1
+        handler.answer(200)
+
+    server.routes["/feed"] = route
+
+    async def run() -> None:
+        configured = net.Settings(allowed_private=LOOPBACK, max_per_host=3)
+        async with net.Client(configured) as client, asyncio.TaskGroup() as group:
+            for _ in range(15):
+                group.create_task(client.get(f"{server.base}/feed"))
+
+    asyncio.run(run())
+    assert (len(server.requests), most[0]) == (15, 3)
+
+
+# ── encodings and limits ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _raw_deflate(data: bytes) -> bytes:
+    squeeze = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return squeeze.compress(data) + squeeze.flush()
+
+
+ENCODERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "gzip": ("gzip", gzip.compress),
+    "x-gzip": ("X-GZip", gzip.compress),
+    "gzip in two members": ("gzip", lambda data: gzip.compress(data[:70]) + gzip.compress(data[70:])),
+    "gzip with padding": ("gzip", lambda data: gzip.compress(data) + b"\0" * 300),
+    "gzip in name only": ("gzip", lambda data: data),
+    "deflate": ("deflate", zlib.compress),
+    "raw deflate": ("deflate", _raw_deflate),
+    "br": ("br", brotli.compress),
+    "zstd": ("zstd", zstandard.compress),
+    "zstd in two frames": ("zstd", lambda data: zstandard.compress(data[:70]) + zstandard.compress(data[70:])),
+    "no encoding at all": ("utf-8", lambda data: data),
+    "identity": ("identity", lambda data: data),
+}
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("piece", [1, 100_000])
+def test_every_encoding_gives_the_same_bytes_however_they_arrive(server: Server, name: str, piece: int) -> None:
+    coding, encode = ENCODERS[name]
+    plain = FEED[:2000]
+    encoded = encode(plain)
+
+    def route(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", coding)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for start in range(0, len(encoded), piece):
+            part = encoded[start : start + piece]
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        handler.wfile.write(b"0\r\n\r\n")
+
+    server.routes["/feed"] = route
+    assert fetch(f"{server.base}/feed").content == plain
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_a_bomb_is_given_up_at_the_limit(server: Server, coding: str) -> None:
+    bomb = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress, "zstd": zstandard.compress}[coding](
+        bytes(30 * net.MEBIBYTE)
+    )
+    server.routes["/bomb"] = lambda handler: handler.answer(200, bomb, {"Content-Encoding": coding})
+    with pytest.raises(net.TooLarge, match="unpacks to more than 1 MiB"):
+        fetch(f"{server.base}/bomb", max_bytes=net.MEBIBYTE)
+    assert len(server.requests) == 1
+
+
+def test_a_flood_of_empty_members_is_given_up(server: Server) -> None:
+    flood = gzip.compress(b"") * 50_000
+    server.routes["/flood"] = lambda handler: handler.answer(200, flood, {"Content-Encoding": "gzip"})
+    started = time.monotonic()
+    with pytest.raises(net.WrongContent, match="members"):
+        fetch(f"{server.base}/flood")
+    assert time.monotonic() - started < 3
+
+
+def test_a_body_that_announces_too_much_is_not_read(server: Server) -> None:
+    server.routes["/big"] = lambda handler: handler.answer(200, headers={"Content-Length": str(10**12)})
+    with pytest.raises(net.TooLarge, match="announces"):
+        fetch(f"{server.base}/big")
+
+
+def test_a_body_without_end_is_given_up_at_the_limit(server: Server) -> None:
+    def route(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        while True:
+            handler.wfile.write(bytes(100_000))
+
+    server.routes["/endless"] = route
+    with pytest.raises(net.TooLarge, match=r"sends more than 0\.5 MiB"):
+        fetch(f"{server.base}/endless", max_bytes=net.MEBIBYTE // 2)
+
+
+def test_a_damaged_encoding_is_told_as_such(server: Server) -> None:
+    damaged = bytearray(gzip.compress(FEED))
+    damaged[20:30] = b"0123456789"
+    server.routes["/feed"] = lambda handler: handler.answer(200, bytes(damaged), {"Content-Encoding": "gzip"})
+    with pytest.raises(net.WrongContent, match="gzip"):
+        fetch(f"{server.base}/feed")
+
+
+def test_a_body_compressed_many_times_over_is_refused(server: Server) -> None:
+    server.routes["/feed"] = lambda handler: handler.answer(200, FEED, {"Content-Encoding": "gzip, br"})
+    with pytest.raises(net.WrongContent, match="2 times"):
+        fetch(f"{server.base}/feed")
+
+
+# ── passing faults ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _cut(handler: Handler) -> None:
+    handler.close_connection = True
+    handler.answer(200, FEED[:1000], {"Content-Length": str(len(FEED))})
+
+
+def _cut_gzip(handler: Handler) -> None:
+    handler.close_connection = True
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    handler.wfile.write(gzip.compress(FEED)[:100])
+
+
+def _silent(handler: Handler) -> None:
+    time.sleep(0.4)
+    handler.close_connection = True
+
+
+FAULTS: dict[str, tuple[Callable[[Handler], None], type[TransientFailure]]] = {
+    "500": (lambda handler: handler.answer(500, b"sorry"), net.ServerFault),
+    "502": (lambda handler: handler.answer(502, bytes(100_000)), net.ServerFault),
+    "429": (lambda handler: handler.answer(429), net.ServerFault),
+    "cut": (_cut, net.CutShort),
+    "cut without a length": (_cut_gzip, net.CutShort),
+    "reset": (Handler.reset, net.Unreachable),
+    "silent": (_silent, net.Timeout),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_passing_fault_is_tried_again_twice(server: Server, name: str) -> None:
+    fault, kind = FAULTS[name]
+    server.routes["/feed"] = _turns(fault, fault, _ok)
+    slept: list[float] = []
+    assert fetch(f"{server.base}/feed", slept=slept, read_timeout_s=0.15).content == FEED
+    assert slept == [0.5, 1.0]
+
+    server.routes["/feed"] = fault
+    server.requests.clear()
+    with pytest.raises(kind) as failure:
+        fetch(f"{server.base}/feed?token=hush", read_timeout_s=0.15)
+    assert len(server.requests) == 3
+    assert f"{server.base}/feed?…" in failure.value.what
+    assert "hush" not in str(failure.value)
+
+
+def test_a_short_retry_after_is_waited_for(server: Server) -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=8), usegmt=True)
+    server.routes["/feed"] = _turns(
+        lambda handler: handler.answer(503, headers={"Retry-After": "3"}),
+        lambda handler: handler.answer(429, headers={"Retry-After": soon}),
+        _ok,
+    )
+    slept: list[float] = []
+    fetch(f"{server.base}/feed", slept=slept)
+    assert slept[0] == 3.5
+    assert 5 < slept[1] <= 9
+
+
+@pytest.mark.parametrize("value", ["3600", "Fri, 01 Jan 2100 00:00:00 GMT"])
+def test_a_long_retry_after_ends_the_call_and_is_told(server: Server, value: str) -> None:
+    server.routes["/feed"] = lambda handler: handler.answer(503, headers={"Retry-After": value})
+    with pytest.raises(net.ServerFault) as failure:
+        fetch(f"{server.base}/feed")
+    assert len(server.requests) == 1
+    assert failure.value.status == 503
+    assert (failure.value.retry_after_s or 0) >= 3600
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-1", "Fri, 99 Foo"])
+def test_an_unreadable_retry_after_is_as_none(server: Server, value: str) -> None:
+    server.routes["/feed"] = _turns(lambda handler: handler.answer(503, headers={"Retry-After": value}), _ok)
+    slept: list[float] = []
+    fetch(f"{server.base}/feed", slept=slept)
+    assert slept == [0.5]
+
+
+def test_a_body_that_trickles_is_given_up_after_the_total_time_and_not_tried_again(server: Server) -> None:
+    def route(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        for _ in range(50):
+            handler.wfile.write(b"x")
+            time.sleep(0.02)
+
+    server.routes["/slow"] = route
+    started = time.monotonic()
+    with pytest.raises(net.Timeout, match=r"longer than 0\.2 s"):
+        fetch(f"{server.base}/slow", total_timeout_s=0.2)
+    assert time.monotonic() - started < 0.9
+    assert len(server.requests) == 1
+
+
+def test_nobody_listening_and_no_such_name_are_unreachable() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(net.Unreachable, match=f"127.0.0.1:{port}"):
+        fetch(f"http://127.0.0.1:{port}/")
+    with pytest.raises(net.Unreachable, match="does not resolve"):
+        fetch("http://no-such-host.example/")
+
+
+def _shoutcast(handler: Handler) -> None:
+    handler.wfile.write(b"ICY 200 OK\r\n\r\n")
+
+
+def test_what_is_not_http_is_unreachable(server: Server) -> None:
+    server.routes["/feed"] = _shoutcast
+    with pytest.raises(net.Unreachable):
+        fetch(f"{server.base}/feed")
+    with pytest.raises(net.Unreachable):
+        fetch(f"https://127.0.0.1:{server.server_port}/feed")
+
+
+# ── lasting failures ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (404, net.NotFound),
+        (410, net.NotFound),
+        (401, net.Refused),
+        (403, net.Refused),
+        (400, net.Refused),
+        (204, net.UnexpectedAnswer),
+        (206, net.UnexpectedAnswer),
+        (302, net.UnexpectedAnswer),
+        (501, net.ServerFault),
+    ],
+)
+def test_a_lasting_status_is_asked_for_once(server: Server, status: int, kind: type[PodbriefError]) -> None:
+    server.routes["/feed"] = lambda handler: handler.answer(status)
+    with pytest.raises(kind) as failure:
+        fetch(f"{server.base}/feed?token=hush")
+    assert len(server.requests) == 1
+    assert str(status) in failure.value.what
+    assert failure.value.remedy
+    assert "hush" not in str(failure.value)
+    assert getattr(failure.value, "gone", None) in ({404: False, 410: True}.get(status), None)
+
+
+def test_failures_survive_the_way_between_processes() -> None:
+    gone = pickle.loads(pickle.dumps(net.NotFound("a", "b", gone=True)))  # noqa: S301 - our own bytes
+    busy = pickle.loads(pickle.dumps(net.ServerFault("a", "b", status=503, retry_after_s=7)))  # noqa: S301
+    assert (str(gone), gone.gone) == ("a: b", True)
+    assert (busy.status, busy.retry_after_s, busy.retry_now) == (503, 7, True)
+
+
+# ── redirects ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _to(location: str, status: int = 302) -> Callable[[Handler], None]:
+    return lambda handler: handler.answer(status, b"moved", {"Location": location})
+
+
+def test_redirects_are_followed_and_told(server: Server) -> None:
+    server.routes["/a"] = _to("b?x=1", 301)
+    server.routes["/b"] = _to(f"{server.base}/c", 308)
+    server.routes["/c"] = _to(server.base.removeprefix("http:") + "/d", 302)
+    server.routes["/d"] = _to("/e", 301)
+    server.routes["/e"] = _ok
+    reply = fetch(f"{server.base}/a")
+    base = server.base
+    assert reply.redirects == ((301, f"{base}/b?x=1"), (308, f"{base}/c"), (302, f"{base}/d"), (301, f"{base}/e"))
+    assert reply.url == f"{base}/e"
+    assert reply.moved_to == f"{base}/c"
+
+
+def test_a_circle_and_an_endless_chain_end(server: Server) -> None:
+    server.routes["/a"] = _to("/b", 301)
+    server.routes["/b"] = _to("/a", 301)
+    with pytest.raises(net.TooManyRedirects, match="circle"):
+        fetch(f"{server.base}/a")
+    assert server.paths() == ["/a", "/b"]
+
+    server.routes["/n"] = lambda handler: handler.answer(307, headers={"Location": f"/n?{len(server.requests)}"})
+    server.requests.clear()
+    with pytest.raises(net.TooManyRedirects, match="5 times"):
+        fetch(f"{server.base}/n")
+    assert len(server.requests) == 6
+
+
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "ftp://example.org/", "gopher://127.0.0.1/", "http://", "http://a b/", "data:,x"]
+)
+def test_a_redirect_out_of_http_is_not_followed(server: Server, location: str) -> None:
+    server.routes["/a"] = _to(location)
+    with pytest.raises((net.BadAddress, net.TooManyRedirects)):
+        fetch(f"{server.base}/a")
+    assert server.paths() == ["/a"]
+
+
+def test_a_redirect_into_a_private_network_is_refused_at_any_hop(server: Server, other_server: Server) -> None:
+    server.routes["/a"] = _to("/b")
+    server.routes["/b"] = _to(f"{other_server.base}/secret")
+    other_server.routes["/secret"] = _ok
+    only_the_first = net.parse_allowed_hosts(f"127.0.0.1:{server.server_port}")
+    with pytest.raises(net.AddressRefused) as failure:
+        fetch(f"{server.base}/a", allowed_private=only_the_first)
+    assert "loopback" in failure.value.what
+    assert net.ALLOW_PRIVATE_HOSTS in failure.value.remedy
+    assert other_server.requests == []
+
+
+def test_credentials_stay_with_the_host_that_they_are_for(server: Server, other_server: Server) -> None:
+    server.routes["/a"] = _to("/b")
+    server.routes["/b"] = _to(f"http://thief:loot@127.0.0.1:{other_server.server_port}/c")
+    other_server.routes["/c"] = _ok
+    with_user = server.base.replace("http://", "http://me:p%40ss@")
+    sent = {"Cookie": "a=b", "X-Key": "k", "If-None-Match": '"1"'}
+    reply = fetch(f"{with_user}/a", headers=sent)
+    basic = "Basic " + base64.b64encode(b"me:p@ss").decode()
+    for _, headers in server.requests:
+        assert (headers["authorization"], headers["x-key"], headers["cookie"]) == (basic, "k", "a=b")
+    elsewhere = other_server.requests[0][1]
+    assert not {"authorization", "x-key", "cookie"} & set(elsewhere)
+    assert elsewhere["if-none-match"] == '"1"'
+    assert reply.url == f"{other_server.base}/c"
+
+
+# ── addresses ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CLOSED = [
+    "0.0.0.0",  # noqa: S104 - an address to be refused
+    "10.1.2.3",
+    "100.64.0.1",
+    "100.100.100.200",
+    "127.0.0.1",
+    "127.255.255.254",
+    "168.63.129.16",
+    "169.254.169.254",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.192",
+    "192.168.1.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+]
+CLOSED_V6 = ["::", "::1", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1", "2001::1", "64:ff9b:1::1"]
+OPEN = ["1.1.1.1", "93.184.216.34", "172.32.0.1", "100.128.0.1", "2606:4700:4700::1111", "64:ff9b::808:808"]
+
+
+def _forms(address: str) -> list[str]:
+    """An IPv4 address inside the IPv6 addresses that lead to it."""
+    number = int(ipaddress.IPv4Address(address))
+    return [
+        f"::ffff:{address}",
+        str(ipaddress.IPv6Address((0x2002 << 112) | (number << 80) | 1)),
+        str(ipaddress.IPv6Address((0x64FF9B << 96) | number)),
+    ]
+
+
+@pytest.mark.parametrize("address", CLOSED + CLOSED_V6)
+def test_addresses_off_the_public_internet_are_closed_in_every_form(address: str) -> None:
+    assert net.why_closed(ipaddress.ip_address(address))
+    for form in _forms(address) if "." in address else []:
+        assert net.why_closed(ipaddress.ip_address(form)), form
+
+
+@pytest.mark.parametrize("address", OPEN)
+def test_public_addresses_are_open(address: str) -> None:
+    assert net.why_closed(ipaddress.ip_address(address)) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)))
+def test_what_the_registry_does_not_call_global_is_never_open(address: net.Address) -> None:
+    through = address
+    if isinstance(address, ipaddress.IPv6Address):
+        through = address.ipv4_mapped or address.sixtofour or address
+    if not through.is_global or through.is_multicast:
+        assert net.why_closed(address)
+    if isinstance(address, ipaddress.IPv4Address):
+        told = {net.why_closed(ipaddress.ip_address(form)) for form in _forms(str(address))}
+        assert told == {net.why_closed(address)}
+
+
+@pytest.fixture(scope="module")
+def get() -> Iterator[Callable[[str], net.Reply]]:
+    """Fetches through a client that may ask nobody, and for which every name is a private host's."""
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return ["10.0.0.1"]
+
+    with asyncio.Runner() as runner:
+        client = net.Client(net.Settings(), resolve=resolve)
+        yield lambda url: runner.run(client.get(url))
+        runner.run(client.__aexit__(None, None, None))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    number=st.sampled_from(CLOSED).map(lambda address: int(ipaddress.IPv4Address(address))),
+    form=st.sampled_from(
+        ["{0}", "0x{0:x}", "0{0:o}", "{1}.{2}", "0x{1:x}.{2}", "{1}.0{2:o}", "0x{1:X}.0x{2:x}", "{1}.{2}."]
+    ),
+)
+def test_a_number_in_disguise_is_refused(get: Callable[[str], net.Reply], number: int, form: str) -> None:
+    host = form.format(number, number >> 24, number & 0xFFFFFF)
+    with pytest.raises((net.AddressRefused, net.BadAddress)):
+        get(f"http://{host}/latest/meta-data")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(st.text(max_size=60), st.text(max_size=60).map("http://".__add__), st.text(max_size=20).map("//".__add__))
+)
+def test_any_text_as_an_address_ends_in_a_failure_of_ours(get: Callable[[str], net.Reply], text: str) -> None:
+    with pytest.raises(PodbriefError) as failure:
+        get(text)
+    assert isinstance(failure.value, PermanentFailure)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "[fe80::1%25eth0]"])
+def test_a_private_address_is_refused_unless_its_host_is_named(server: Server, host: str) -> None:
+    with pytest.raises((net.AddressRefused, net.BadAddress)):
+        fetch(f"http://{host}:{server.server_port}/", allowed_private=frozenset())
+    assert server.requests == []
+
+
+def test_every_dns_answer_is_looked_at() -> None:
+    for answers in (["10.0.0.7"], ["93.184.216.34", "10.0.0.7"], ["2606:4700::1", "::ffff:10.0.0.7"]):
+
+        async def resolve(host: str, port: int, answers: Sequence[str] = tuple(answers)) -> Sequence[str]:
+            return answers
+
+        with pytest.raises(net.AddressRefused, match=r"10\.0\.0\.7, which is private|a00:7, which is private"):
+            fetch("https://inside.example/", resolve=resolve)
+
+
+def test_the_address_that_was_looked_at_is_the_one_connected_to(server: Server) -> None:
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    server.routes["/feed"] = _ok
+    allowed = net.parse_allowed_hosts("feeds.example")
+    reply = fetch(f"http://Feeds.Example.:{server.server_port}/feed", allowed_private=allowed, resolve=resolve)
+    # The name exists nowhere: had anything but our own look-up been used to connect, this would have failed.
+    assert (reply.content, asked) == (FEED, ["feeds.example"])
+    assert server.requests[0][1]["host"] == f"feeds.example:{server.server_port}"
+
+
+def test_a_dead_address_leaves_time_for_the_next(server: Server) -> None:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return ["127.0.0.2", "127.0.0.1"]  # the server listens on the second only
+
+    server.routes["/feed"] = _ok
+    allowed = net.parse_allowed_hosts("feeds.example")
+    url = f"http://feeds.example:{server.server_port}/feed"
+    assert fetch(url, allowed_private=allowed, resolve=resolve).content == FEED
+
+
+# ── settings, and what may be shown ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_allowed_hosts_are_read_with_and_without_ports() -> None:
+    read = net.Settings.from_environment({net.ALLOW_PRIVATE_HOSTS: " 127.0.0.1, Feeds.LAN:8080 ,[::1]:80,fd00::2,"})
+    assert read.allowed_private == {("127.0.0.1", None), ("feeds.lan", 8080), ("::1", 80), ("fd00::2", None)}
+    assert read.allows_private("127.0.0.1", 99)
+    assert read.allows_private("feeds.lan", 8080)
+    assert not read.allows_private("feeds.lan", 80)
+    assert net.Settings.from_environment({}).allowed_private == frozenset()
+
+
+@pytest.mark.parametrize("value", ["http://127.0.0.1", "a b", "host:port", "10.0.0.0/8"])
+def test_an_unreadable_setting_is_told_with_its_name(value: str) -> None:
+    with pytest.raises(net.BadSetting, match=net.ALLOW_PRIVATE_HOSTS):
+        net.Settings.from_environment({net.ALLOW_PRIVATE_HOSTS: value})
+    with pytest.raises(net.BadSetting, match=net.CONTACT):
+        net.Settings.from_environment({net.CONTACT: "me\r\nX-Evil: 1"})
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    user=st.text("abc:%40", max_size=8),
+    path=st.text("abc/", max_size=300),
+    query=st.text("abc=&?/@", min_size=1, max_size=20),
+)
+def test_a_displayed_address_tells_neither_password_nor_token(user: str, path: str, query: str) -> None:
+    shown = net.displayed(f"https://{user}SECRET@host.example/{path}?k={query}SECRET#SECRET")
+    assert "SECRET" not in shown
+    assert shown.startswith("https://host.example/")
+    assert shown.endswith("?…")
+    assert len(shown) < 210
