@@ -1,0 +1,1 @@
+"""Transcripts in, insights out: advertising removed, claims extracted, each resting on a verbatim quote."""

@@ -1,0 +1,148 @@
+"""A server on loopback that speaks OpenAI's chat protocol, and misbehaves as it is told.
+
+Belongs here: replies, good and bad, and the server that gives them in turn and remembers what it was asked.
+Doesn't: any test.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the server sends for one request, after `delay_s` seconds."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    delay_s: float = 0.0
+    hang_up: bool = False
+
+
+def answer(
+    content: str | None,
+    *,
+    finish_reason: str = "stop",
+    refusal: str | None = None,
+    tokens: tuple[int, int] | None = (1000, 100),
+) -> Reply:
+    """A chat completion whose message is `content`."""
+    message = {"role": "assistant", "content": content, "refusal": refusal}
+    body: dict[str, Any] = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "served",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason}],
+    }
+    if tokens:
+        body["usage"] = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)}
+    return Reply(body=json.dumps(body).encode())
+
+
+def insights(*items: Mapping[str, Any], tokens: tuple[int, int] | None = (1000, 100)) -> Reply:
+    """A well-formed answer that holds `items`."""
+    return answer(json.dumps({"insights": list(items)}), tokens=tokens)
+
+
+def error(status: int, message: str, *, code: str | None = None, param: str | None = None, **headers: str) -> Reply:
+    """An error as OpenAI words them; the client is told to try again at once, so that tests are quick."""
+    body = {"error": {"message": message, "type": "error", "code": code, "param": param}}
+    quick = {"Content-Type": "application/json", "Retry-After-Ms": "1", **headers}
+    return Reply(status=status, body=json.dumps(body).encode(), headers=quick)
+
+
+Behaviour = Callable[[dict[str, Any]], Reply]
+
+
+class LlmServer:
+    """Gives `replies` in turn, one a request; when none is left, `otherwise` decides from the request.
+
+    Attributes:
+        requests: The bodies of all requests, in the order of their arrival.
+        keys: The bearer tokens that came with them.
+    """
+
+    def __init__(self, *replies: Reply, otherwise: Behaviour | Reply | None = None) -> None:
+        self._replies = deque(replies)
+        self._otherwise = otherwise
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+
+    def then(self, replies: Iterable[Reply]) -> None:
+        """Queue more replies."""
+        with self._lock:
+            self._replies.extend(replies)
+
+    @property
+    def base_url(self) -> str:
+        """What goes into OPENAI_BASE_URL."""
+        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+
+    def asked(self) -> Sequence[str]:
+        """The user's first message of every request."""
+        return [request["messages"][1]["content"] for request in self.requests]
+
+    def __enter__(self) -> LlmServer:
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def _reply(self, body: dict[str, Any], key: str) -> Reply:
+        with self._lock:
+            self.requests.append(body)
+            self.keys.append(key)
+            if self._replies:
+                return self._replies.popleft()
+        if self._otherwise is None:
+            return error(500, "the test planned no further request")
+        return self._otherwise(body) if callable(self._otherwise) else self._otherwise
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if self.path != "/v1/chat/completions":
+                    reply = error(404, f"no such path: {self.path}")
+                else:
+                    reply = server._reply(body, self.headers.get("Authorization", "").removeprefix("Bearer "))
+                if reply.delay_s:
+                    server._closing.wait(reply.delay_s)
+                self.close_connection = reply.hang_up
+                if reply.hang_up:
+                    return
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(reply.body)))
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Tests read `requests` instead."""
+
+        return Handler
