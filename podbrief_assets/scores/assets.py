@@ -1,0 +1,122 @@
+"""The assets `insight_scores` and `related_insights`.
+
+Belongs here: bringing a day's insights together with the archive before it.
+Doesn't: the parts of a score (`signals.py`), what repeats what (`duplicates.py`), what is near (`related.py`).
+
+Both look back over days that lie in the lake and are no inputs of the partition: a day is scored against what was there
+before it, never against what came after, so a day that is made again gets the same scores.
+"""
+
+import datetime as dt
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from podbrief_assets.lake.contract import settle
+from podbrief_assets.lake.io_manager import LakeResource, TableResult, table_asset, table_result
+from podbrief_assets.lake.tables import TABLES
+from podbrief_assets.scores import duplicates, related, signals
+from podbrief_assets.scores.neighbours import Floats, nearest
+
+GROUP = "scores"
+_REMEMBERED = 30  # days: what was said before that is worth saying again
+
+
+@table_asset("insight_scores", group=GROUP, code_version=f"{signals.VERSION}.{duplicates.VERSION}", kinds={"numpy"})
+def insight_scores(
+    context: dg.AssetExecutionContext,
+    lake: LakeResource,
+    insight_candidates: pl.LazyFrame,
+    insight_embeddings: pl.LazyFrame,
+) -> TableResult:
+    """Score the day's insights, and find what they repeat of the 30 days before and of one another."""
+    day = dt.date.fromisoformat(context.partition_key)
+    today = _with_vectors(insight_candidates, insight_embeddings)
+    earlier = [day - dt.timedelta(days=back) for back in range(1, _REMEMBERED + 1)]
+    before = _with_vectors(lake.lake.scan("insight_candidates", earlier), lake.lake.scan("insight_embeddings", earlier))
+    new_vectors, old_vectors = vectors_of(today), vectors_of(before)
+    nearest_before = nearest(new_vectors, old_vectors, 1)[1].max(axis=1, initial=0.0)
+    parts = {
+        "specificity": signals.specificity(today["text"], today["names"]),
+        "evidence": signals.evidence(today["text"]),
+        "self_containedness": signals.self_containedness(today["text"]),
+        "novelty": signals.novelty(nearest_before),
+        "prominence": today["centrality"],
+    }
+    repeated = duplicates.repeats(_claims(today), new_vectors, _claims(before), old_vectors)
+    table = TABLES["insight_scores"]
+    scores = pl.DataFrame(
+        {
+            "insight_id": today["insight_id"],
+            "quality": signals.quality(parts),
+            **parts,
+            "duplicate_of": pl.Series([match[0] if match else None for match in repeated], dtype=pl.String),
+            "duplicate_similarity": pl.Series([match[1] if match else None for match in repeated], dtype=pl.Float64),
+            "date": today["date"],
+        }
+    )
+    return table_result(
+        settle(table, scores),
+        {
+            "repeats": sum(match is not None for match in repeated),
+            "compared_with": len(before),
+            "mean_quality": float(np.mean(scores["quality"].to_numpy())) if len(scores) else 0.0,
+        },
+    )
+
+
+@table_asset("related_insights", group=GROUP, code_version=related.VERSION, kinds={"numpy"})
+def related_insights(
+    context: dg.AssetExecutionContext,
+    lake: LakeResource,
+    insight_candidates: pl.LazyFrame,
+    insight_embeddings: pl.LazyFrame,
+    insight_scores: pl.LazyFrame,
+) -> TableResult:
+    """Link each of the day's insights to the nearest of the archive up to that day."""
+    day = dt.date.fromisoformat(context.partition_key)
+    upto = [known for known in lake.lake.days(TABLES["insight_embeddings"]) if known < day]
+    today = _with_vectors(insight_candidates, insight_embeddings)
+    before = _with_vectors(lake.lake.scan("insight_candidates", upto), lake.lake.scan("insight_embeddings", upto))
+    archive = pl.concat([before, today])
+    scored = pl.concat([lake.lake.scan("insight_scores", upto), insight_scores]).filter(
+        pl.col("duplicate_of").is_not_null()
+    )
+    found = related.edges(
+        today["insight_id"].to_list(),
+        vectors_of(today),
+        archive["insight_id"].to_list(),
+        vectors_of(archive),
+        dict(archive.select("insight_id", "episode_id").iter_rows()),
+        dict(scored.select("insight_id", "duplicate_of").collect().iter_rows()),
+    )
+    table = TABLES["related_insights"]
+    rows = [{"date": day, **vars(edge)} for edge in found]
+    return table_result(
+        settle(table, pl.DataFrame(rows, schema=table.polars_schema)),
+        {"archive": len(archive), "without_any": len(today) - len({edge.insight_id for edge in found})},
+    )
+
+
+def _with_vectors(candidates: pl.LazyFrame, embeddings: pl.LazyFrame) -> pl.DataFrame:
+    """Insights that have a vector, in the order of their identifiers, which starts with the day."""
+    columns = candidates.select("insight_id", "episode_id", "text", "names", "centrality", "date")
+    return (
+        columns.join(embeddings.select("insight_id", "embedding"), on="insight_id", how="inner")
+        .sort("insight_id")
+        .collect()
+    )
+
+
+def vectors_of(frame: pl.DataFrame) -> Floats:
+    """The column `embedding` as (rows, d) float32."""
+    dimension = TABLES["insight_embeddings"].polars_schema["embedding"].size  # type: ignore[attr-defined]
+    return np.ascontiguousarray(frame["embedding"].to_numpy(), np.float32).reshape(len(frame), dimension)
+
+
+def _claims(frame: pl.DataFrame) -> list[duplicates.Insight]:
+    return [
+        duplicates.Insight(row["insight_id"], row["episode_id"], row["text"], frozenset(row["names"]))
+        for row in frame.select("insight_id", "episode_id", "text", "names").iter_rows(named=True)
+    ]
