@@ -1,0 +1,1 @@
+"""Briefs in, mail out: rendered, handed over at most once, and recorded."""

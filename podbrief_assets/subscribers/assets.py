@@ -1,0 +1,56 @@
+"""The asset `subscribers`.
+
+Belongs here: the day's snapshot of who is active and what they asked for, as vectors.
+Doesn't: addresses and words, which stay in the operational database (`database.py`).
+"""
+
+import datetime as dt
+
+import dagster as dg
+import polars as pl
+
+from podbrief_assets.database import session
+from podbrief_assets.lake.contract import settle
+from podbrief_assets.lake.io_manager import TableResult, failures, table_asset, table_result
+from podbrief_assets.lake.tables import TABLES
+from podbrief_assets.resources import CacheResource, DatabaseResource, EmbeddingModel
+from podbrief_assets.subscribers.database import snapshot
+
+GROUP = "subscribers"
+
+
+@table_asset("subscribers", group=GROUP, code_version="1", kinds={"sqlalchemy"})
+def subscribers(
+    context: dg.AssetExecutionContext, database: DatabaseResource, cache: CacheResource, embedding_model: EmbeddingModel
+) -> TableResult:
+    """Take the snapshot at the end of the day.
+
+    Who came later is in it as they were when they came: a day before somebody's first can be made for the outbox.
+    """
+    day = dt.date.fromisoformat(context.partition_key)
+    end_of_day = dt.datetime.combine(day, dt.time.max, dt.UTC)
+    with session(database.engine, read_only=True) as transaction:
+        people = snapshot(transaction, end_of_day, newcomers=True)
+    vectors = embedding_model.encoder.encode_groups([one.interests for one in people], cache.section("embeddings"))
+    rows = [
+        {
+            "subscriber_id": one.subscriber_id,
+            "interest_vectors": wishes.tolist(),
+            "followed_shows": list(one.followed_shows),
+            "muted_shows": list(one.muted_shows),
+            "muted_topics": list(one.muted_topics),
+            "brief_size": one.brief_size,
+            "language": one.language,
+            "timezone": one.timezone,
+            "date": day,
+        }
+        for one, wishes in zip(people, vectors, strict=True)
+    ]
+    table = TABLES["subscribers"]
+    nobody = (
+        [] if people else [("subscribers", "nobody is subscribed: `podbrief subscribers add ADDRESS --interest TEXT`")]
+    )
+    return table_result(
+        settle(table, pl.DataFrame(rows, schema=table.polars_schema)),
+        {"active": len(people), "interests": sum(len(one.interests) for one in people), **failures(nobody)},
+    )

@@ -1,0 +1,224 @@
+"""One brief for each subscriber and day: two runs at once, dead runs, and what is settled stays."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, update
+
+from podbrief_assets.database import create_all, engine, session
+from podbrief_assets.delivery.ledger import (
+    STALE_AFTER,
+    BadMessageDomain,
+    Claim,
+    DeliveryRow,
+    Ledger,
+    Outcome,
+    message_id,
+)
+
+DAY = dt.date(2026, 11, 21)
+MORNING = dt.datetime(2026, 11, 22, 6, tzinfo=dt.UTC)
+
+# A run that claims what is free, hands it over by writing a line, and settles it; or dies where it is told to.
+RUN = """
+import datetime as dt, os, signal, sys
+from podbrief_assets.database import engine
+from podbrief_assets.delivery.ledger import Ledger, message_id
+url, sent, idempotent = sys.argv[1], sys.argv[2], sys.argv[3] == "True"
+die_at, count = int(sys.argv[4]), int(sys.argv[5])
+day, ledger = dt.date(2026, 11, 21), Ledger(engine(url))
+for number in range(count):
+    who = f"{number:016x}"
+    claim = ledger.claim(who, day, message_id=message_id(who, day), entries=5, idempotent=idempotent, run_id="run")
+    if claim is None:
+        continue
+    if number == die_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    with open(sent, "a") as file:
+        file.write(who + "\\n")
+    assert ledger.settle(claim, "delivered", "out")
+"""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'podbrief.sqlite'}"
+
+
+@pytest.fixture
+def opened(url: str) -> Engine:
+    database = engine(url)
+    create_all(database)
+    return database
+
+
+@pytest.fixture
+def ledger(opened: Engine) -> Ledger:
+    return Ledger(opened)
+
+
+def claimed(ledger: Ledger, who: str = "ann", *, idempotent: bool = True, now: dt.datetime = MORNING) -> Claim | None:
+    return ledger.claim(
+        who, DAY, message_id=message_id(who, DAY), entries=5, idempotent=idempotent, run_id="run-1", now=now
+    )
+
+
+def held_by_another_machine(opened: Engine) -> None:
+    with session(opened) as transaction:
+        transaction.execute(update(DeliveryRow).values(claimed_by="another-host/7/1.00/abc"))
+
+
+def run(url: str, sent: Path, *, die_at: int = -1, idempotent: bool = True, count: int = 20) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", RUN, url, str(sent), str(idempotent), str(die_at), str(count)])
+
+
+def test_a_brief_is_claimed_settled_and_listed(ledger: Ledger) -> None:
+    assert not ledger.any_delivered(DAY)
+    claim = claimed(ledger)
+    assert claim is not None
+    assert ledger.settle(claim, "delivered", "2026-11-21/ann.eml", now=MORNING + dt.timedelta(seconds=2))
+    (one,) = ledger.of_day(DAY)
+    assert (one.subscriber_id, one.status, one.entries, one.detail) == ("ann", "delivered", 5, "2026-11-21/ann.eml")
+    assert (one.attempted_at, one.finished_at) == (MORNING, MORNING + dt.timedelta(seconds=2))
+    assert (one.message_id, one.run_id) == ("<20261121.ann@podbrief.invalid>", "run-1")
+    assert ledger.any_delivered(DAY)
+    assert not ledger.any_delivered(DAY + dt.timedelta(days=1))
+    assert ledger.of_day(DAY + dt.timedelta(days=1)) == []
+
+
+@pytest.mark.parametrize("outcome", ["delivered", "refused", "unknown", "cancelled"])
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_what_is_settled_is_never_claimed_again(ledger: Ledger, outcome: Outcome, idempotent: bool) -> None:
+    claim = claimed(ledger, idempotent=idempotent)
+    assert claim is not None
+    assert ledger.settle(claim, outcome)
+    assert claimed(ledger, idempotent=idempotent, now=MORNING + 100 * STALE_AFTER) is None
+    assert ledger.of_day(DAY)[0].status == outcome
+
+
+def test_another_day_and_another_subscriber_are_free(ledger: Ledger) -> None:
+    assert claimed(ledger) is not None
+    assert claimed(ledger, "ben") is not None
+    tomorrow = DAY + dt.timedelta(days=1)
+    assert ledger.claim("ann", tomorrow, message_id="<x@y>", entries=1, idempotent=True) is not None
+
+
+def test_a_day_is_frozen_by_what_may_have_reached_somebody_and_by_nothing_else(ledger: Ledger) -> None:
+    claim = claimed(ledger)
+    assert claim is not None
+    assert ledger.any_delivered(DAY)
+    assert ledger.settle(claim, "refused", "no such mailbox")
+    assert not ledger.any_delivered(DAY)
+
+
+def test_a_released_claim_is_free_again(ledger: Ledger) -> None:
+    claim = claimed(ledger)
+    assert claim is not None
+    assert ledger.release(claim)
+    assert ledger.of_day(DAY) == []
+    again = claimed(ledger)
+    assert again is not None
+    assert not ledger.release(claim)
+    assert ledger.settle(again, "delivered")
+    assert not ledger.release(again)
+
+
+def test_a_live_claim_is_left_alone(ledger: Ledger, opened: Engine) -> None:
+    assert claimed(ledger) is not None
+    assert claimed(ledger, now=MORNING + STALE_AFTER / 2) is None
+    held_by_another_machine(opened)
+    assert claimed(ledger, now=MORNING + STALE_AFTER / 2) is None
+    assert ledger.of_day(DAY)[0].status == "claimed"
+
+
+def test_a_stale_claim_for_the_outbox_is_taken_over_once(ledger: Ledger, opened: Engine) -> None:
+    first = claimed(ledger)
+    assert first is not None
+    held_by_another_machine(opened)
+    later = MORNING + 2 * STALE_AFTER
+    second = claimed(ledger, now=later)
+    assert second is not None
+    assert claimed(ledger, now=later) is None
+    assert not ledger.settle(first, "delivered")  # the claim is lost, and what it says counts no more
+    assert ledger.settle(second, "delivered", "out")
+    assert ledger.of_day(DAY)[0].detail == "out"
+
+
+def test_a_stale_claim_for_anything_else_becomes_unknown_and_says_what_to_do(ledger: Ledger, opened: Engine) -> None:
+    first = claimed(ledger, idempotent=False)
+    assert first is not None
+    # What counts is the mailer that may have had the mail, not the one that would get it now.
+    assert claimed(ledger, idempotent=True, now=MORNING + 2 * STALE_AFTER) is None
+    (one,) = ledger.of_day(DAY)
+    assert one.status == "unknown"
+    assert one.detail is not None
+    assert "<20261121.ann@podbrief.invalid>" in one.detail
+    # The run was only slow: it knows best.
+    assert ledger.settle(first, "delivered", "250 OK")
+    assert (ledger.of_day(DAY)[0].status, ledger.of_day(DAY)[0].detail) == ("delivered", "250 OK")
+
+
+def test_threads_that_claim_at_once_share_the_work(url: str, opened: Engine) -> None:
+    start = threading.Barrier(4)
+    won: list[str] = []
+
+    def work() -> None:
+        ledger = Ledger(engine(url))
+        start.wait()
+        for number in range(25):
+            if (claim := claimed(ledger, f"reader-{number}")) is not None:
+                won.append(claim.subscriber_id)
+                assert ledger.settle(claim, "delivered")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Counter(won) == {f"reader-{number}": 1 for number in range(25)}
+
+
+def test_two_runs_at_once_send_each_brief_once(url: str, opened: Engine, tmp_path: Path) -> None:
+    sent = tmp_path / "sent"
+    runs = [run(url, sent, count=60) for _ in range(2)]
+    assert [one.wait(60) for one in runs] == [0, 0]
+    assert Counter(sent.read_text().split()) == {f"{number:016x}": 1 for number in range(60)}
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_a_killed_run_is_completed_at_once_by_the_next(
+    url: str, ledger: Ledger, tmp_path: Path, idempotent: bool
+) -> None:
+    sent = tmp_path / "sent"
+    assert run(url, sent, die_at=7, idempotent=idempotent).wait(60) == -9
+    assert [one.status for one in ledger.of_day(DAY)] == ["delivered"] * 7 + ["claimed"]
+    assert run(url, sent, idempotent=idempotent).wait(60) == 0
+    statuses = Counter(one.status for one in ledger.of_day(DAY))
+    in_flight = f"{7:016x}"
+    if idempotent:
+        assert statuses == {"delivered": 20}
+        assert Counter(sent.read_text().split()) == {f"{number:016x}": 1 for number in range(20)}
+    else:
+        assert statuses == {"delivered": 19, "unknown": 1}
+        assert in_flight not in sent.read_text().split()
+        assert len(set(sent.read_text().split())) == len(sent.read_text().split()) == 19
+
+
+def test_a_message_id_is_the_same_at_every_attempt() -> None:
+    assert message_id("0123456789abcdef", DAY, "Briefs.Example.org") == "<20261121.0123456789abcdef@briefs.example.org>"
+
+
+@pytest.mark.parametrize("domain", ["", "a b", "a..b", "x>\r\nBcc: y", ".org", "ex@mple.org", "a" * 300])
+def test_a_domain_that_would_break_the_header_is_refused(domain: str) -> None:
+    with pytest.raises(BadMessageDomain, match="domain"):
+        message_id("ann", DAY, domain)
+    with pytest.raises(ValueError, match="identifier"):
+        message_id(f"ann>{os.linesep}", DAY)
