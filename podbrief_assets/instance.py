@@ -1,0 +1,139 @@
+"""Dagster's own state for one installation: its home, its pools, and runs that died.
+
+Belongs here: making `PODBRIEF_HOME/dagster` ready, setting the pools' limits, settling runs whose process is gone.
+Doesn't: which runs there are (`automation.py`, `cli.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+import psutil
+
+from podbrief_assets.errors import PermanentFailure
+from podbrief_assets.lake.files import write_bytes
+from podbrief_assets.lake.paths import Home
+
+PROCESS_TAG = "podbrief/process"
+# How many steps may use the GPU, or ask the language model, at the same time on the whole instance.
+POOLS = {"gpu": "PODBRIEF_GPU_SLOTS", "llm": "PODBRIEF_LLM_SLOTS"}
+_UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+
+
+class BadSetting(PermanentFailure):
+    """An environment variable that podbrief can't use."""
+
+
+def prepare(home: Home) -> dg.DagsterInstance:
+    """Dagster's instance for `home`, ready to run: its folder made, its pools limited.
+
+    Where DAGSTER_HOME is set already, that instance is used as it is configured.
+    """
+    if not os.environ.get("DAGSTER_HOME"):
+        settings = home.dagster / "dagster.yaml"
+        content = _settings_file().read_bytes()
+        if not settings.exists() or settings.read_bytes() != content:
+            write_bytes(settings, content)
+        os.environ["DAGSTER_HOME"] = str(home.dagster)
+    instance = dg.DagsterInstance.get()
+    for pool, limit in pool_limits(os.environ).items():
+        instance.event_log_storage.set_concurrency_slots(pool, limit)
+    return instance
+
+
+def pool_limits(environ: Mapping[str, str]) -> dict[str, int]:
+    """The pools and their limits, 1 each unless the environment says otherwise.
+
+    Raises:
+        BadSetting: A limit is no whole number from 1 to 1000.
+    """
+    limits = {}
+    for pool, variable in POOLS.items():
+        value = environ.get(variable) or "1"
+        if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 1000:
+            raise BadSetting(f"{variable} is “{value[:40]}”", "give a whole number from 1 to 1000")
+        limits[pool] = int(value)
+    return limits
+
+
+def _settings_file() -> Path:
+    """The tracked `dagster.yaml`: beside the package in a checkout, inside it once installed."""
+    package = Path(__file__).parent
+    beside = package.parent / "dagster.yaml"
+    return beside if beside.exists() else package / "dagster.yaml"
+
+
+def this_process() -> str:
+    """`host/process/its start`: enough to tell later whether it is still at work."""
+    process = psutil.Process()
+    return f"{socket.gethostname()}/{process.pid}/{process.create_time():.2f}"
+
+
+def settle_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark runs whose process is gone as failed and free the slots that they held; returns their identifiers.
+
+    A process that is killed leaves its run "started" and its pool slot taken, and the next run waits for that slot for
+    ever. Dagster's own monitoring asks the launcher whether a run's process lives, and the default launcher can't say.
+    """
+    dead = [
+        record.dagster_run
+        for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
+        if _is_dead(instance, record.dagster_run)
+    ]
+    for run in dead:
+        instance.report_run_failed(run, "Its process is gone: killed, or lost with its machine. Start it again.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    # A slot can also be left behind by a run that was settled by hand, or whose end Dagster saw but whose slot it kept.
+    for run_id in instance.event_log_storage.get_concurrency_run_ids():
+        holder = instance.get_run_by_id(run_id)
+        if holder is None or holder.is_finished:
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+    return [run.run_id for run in dead]
+
+
+def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether the process of an unfinished run is known to be gone; False where that can't be known from here."""
+    tag = run.tags.get(PROCESS_TAG)
+    if tag:
+        host, pid, started = tag.rsplit("/", 2)
+        return host == socket.gethostname() and not _lives(int(pid), float(started))
+    # A run from the UI or a schedule says in its events which process it is, but not on which machine. Only where
+    # Dagster's storage is a file of this machine is that the machine we are on.
+    if not type(instance.event_log_storage).__name__.startswith("Sqlite"):
+        return False
+    found = _process_of(instance, run.run_id)
+    if found is None:
+        return False
+    number, seen_at = found
+    return not _lives(number, started_before=seen_at)
+
+
+def _process_of(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
+    """The run's process, and when it said so (seconds since the epoch)."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        event = entry.dagster_event
+        metadata = event.engine_event_data.metadata if event and event.step_key is None else {}
+        pid = metadata.get("pid")
+        if pid is not None and str(pid.value).isdigit():
+            return int(str(pid.value)), entry.timestamp
+    return None
+
+
+def _lives(pid: int, started: float | None = None, *, started_before: float | None = None) -> bool:
+    """Whether process `pid` is there and is the one that was meant: numbers are used again."""
+    try:
+        process = psutil.Process(pid)
+        created = float(process.create_time())
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+    if started is not None:
+        return abs(created - started) < 1
+    return started_before is None or created <= started_before + 1

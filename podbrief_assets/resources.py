@@ -1,0 +1,148 @@
+"""What `definitions.py` hands to assets.
+
+Belongs here: thin Dagster resources, each configured by environment variables, around values that know no Dagster.
+Doesn't: the work itself (`net.py`, `lake/`, `insights/`, `delivery/`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import dagster as dg
+from pydantic import PrivateAttr
+from sqlalchemy import Engine
+from upath import UPath
+
+from podbrief_assets import database, net
+from podbrief_assets.delivery.ledger import Ledger
+from podbrief_assets.delivery.mailer import Outbox
+from podbrief_assets.insights.embeddings import SentenceEncoder
+from podbrief_assets.insights.llm import LlmExtractor, LlmSettings, configured
+from podbrief_assets.lake.cache import Cache
+from podbrief_assets.lake.io_manager import LakeIOManager, LakeResource
+from podbrief_assets.lake.paths import Home
+
+__all__ = [
+    "CacheResource",
+    "DatabaseResource",
+    "DeliveryLedger",
+    "EmbeddingModel",
+    "LakeIOManager",
+    "LakeResource",
+    "LanguageModel",
+    "OutboxResource",
+    "Subscriptions",
+    "WarehouseFile",
+    "Web",
+]
+
+
+class CacheResource(dg.ConfigurableResource[Cache]):
+    """The cache at `root`, any fsspec address: workers that share it share what was expensive."""
+
+    root: str
+
+    def section(self, name: str) -> Cache:
+        """One stage's part of the cache."""
+        return Cache(UPath(self.root)).section(name)
+
+
+class DatabaseResource(dg.ConfigurableResource[Engine]):
+    """The operational database. Left empty, its address is `PODBRIEF_DATABASE_URL`, which may hold a password and so
+    never enters Dagster's configuration."""
+
+    url: str = ""
+    _engine: Engine | None = PrivateAttr(default=None)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, with every table in place."""
+        if self._engine is None:
+            self._engine = database.engine(self.url or Home.from_environment().database_url)
+            database.create_all(self._engine)
+        return self._engine
+
+
+class Subscriptions(dg.ConfigurableResource[Path]):
+    """The subscribed shows: an OPML file."""
+
+    path: str
+
+    def read(self) -> bytes | None:
+        """The file's bytes; None where no show was ever added."""
+        path = Path(self.path)
+        return path.read_bytes() if path.exists() else None
+
+
+class Web(dg.ConfigurableResource[net.Client]):
+    """The guarded way out; its limits come from the environment (`net.Settings`)."""
+
+    def client(self) -> net.Client:
+        """A client, to be entered with `async with`."""
+        return net.Client(net.Settings.from_environment())
+
+
+class EmbeddingModel(dg.ConfigurableResource[SentenceEncoder]):
+    """The sentence encoder (`PODBRIEF_EMBEDDING_MODEL`, `PODBRIEF_DEVICE`), loaded once a step."""
+
+    model: str
+    dimension: int
+    device: str = "auto"
+
+    @property
+    def encoder(self) -> SentenceEncoder:
+        """The encoder, one for the whole process; weights are loaded when it is first used."""
+        return _encoder(self.model, self.dimension, self.device)
+
+
+@cache
+def _encoder(model: str, dimension: int, device: str) -> SentenceEncoder:
+    return SentenceEncoder(model, dimension, device)
+
+
+class LanguageModel(dg.ConfigurableResource[LlmExtractor]):
+    """The language model that writes insights; without a key or a base URL there is none, and excerpts are made."""
+
+    @property
+    def configured(self) -> bool:
+        """Whether OPENAI_API_KEY or OPENAI_BASE_URL is set. The key itself never enters Dagster's configuration."""
+        return configured()
+
+    def extractor(self) -> LlmExtractor:
+        """A client for one step."""
+        return LlmExtractor(LlmSettings.from_environment())
+
+
+class OutboxResource(dg.ConfigurableResource[Outbox]):
+    """The mailer that writes `.eml` files below `root`."""
+
+    root: str
+    sender: str = "brief@podbrief.invalid"
+
+    @property
+    def domain(self) -> str:
+        """The domain of Message-IDs: the sender's."""
+        return self.sender.rpartition("@")[2]
+
+    @property
+    def mailer(self) -> Outbox:
+        """The mailer."""
+        return Outbox(Path(self.root))
+
+
+class DeliveryLedger(dg.ConfigurableResource[Ledger]):
+    """What was handed over to whom, in the operational database."""
+
+    database: DatabaseResource
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+        return Ledger(self.database.engine)
+
+
+class WarehouseFile(dg.ConfigurableResource[Path]):
+    """Where the DuckDB file lies."""
+
+    path: str

@@ -1,0 +1,156 @@
+"""Run days in this process, through Dagster, and tell what came of them.
+
+Belongs here: choosing what a range of days needs, executing it, collecting what each asset says it did and what failed.
+Doesn't: the terminal (`cli.py`), jobs and schedules (`automation.py`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from podbrief_assets import automation, partitions
+from podbrief_assets.errors import PermanentFailure
+from podbrief_assets.instance import PROCESS_TAG, settle_dead_runs, this_process
+
+_POLL_S = 0.25
+
+
+class BadDay(PermanentFailure):
+    """A day that can't be run."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """One item that failed, in its asset's words."""
+
+    asset: str
+    item: str
+    reason: str
+
+
+@dataclass
+class DayReport:
+    """What came of one day.
+
+    Attributes:
+        complete: Whether every asset of the day was materialised; items may have failed all the same.
+        did: Each asset's metadata, in the order in which they were made.
+        failed: The items that failed.
+        error: Why the day is not complete.
+    """
+
+    day: dt.date
+    run_id: str
+    complete: bool = False
+    did: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failed: list[Failed] = field(default_factory=list)
+    error: str | None = None
+
+
+Progress = Callable[[str, str], None]
+
+
+def days_between(first: dt.date, last: dt.date, today: dt.date | None = None) -> list[dt.date]:
+    """The days from `first` to `last`, both included.
+
+    Raises:
+        BadDay: The range is empty, starts before the first partition, or ends with a day that is not over.
+    """
+    today = today or dt.datetime.now(dt.UTC).date()
+    start = dt.date.fromisoformat(partitions.START_DATE)
+    if last < first:
+        raise BadDay(f"{first} is after {last}", "give the earlier day first")
+    if first < start:
+        raise BadDay(f"{first} is before the first day, {start}", "set PODBRIEF_START_DATE to an earlier day")
+    if last >= today:
+        raise BadDay(
+            f"{last} is not over yet in UTC", f"the last day that can be run is {today - dt.timedelta(days=1)}"
+        )
+    return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def run_days(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, days: Sequence[dt.date], progress: Progress
+) -> Iterator[DayReport]:
+    """Run `days` in order, after one scan; yields each day's report as it ends.
+
+    A day that fails doesn't stop the ones after it. Dead runs are settled first, since one of them may hold the slot
+    that the first step waits for.
+
+    Args:
+        progress: Told (asset, what it is at) while a day runs.
+    """
+    settle_dead_runs(instance)
+    job = definitions.resolve_job_def(automation.daily_brief.name)
+    everything = automation.daily_brief.selection.resolve(definitions.resolve_asset_graph())
+    scanned = automation.SCAN.resolve(definitions.resolve_asset_graph())
+    for number, day in enumerate(days):
+        report = DayReport(day, str(uuid.uuid4()))
+        with _watched(instance, report.run_id, progress):
+            result = job.execute_in_process(
+                instance=instance,
+                partition_key=day.isoformat(),
+                run_id=report.run_id,
+                tags={PROCESS_TAG: this_process()},
+                asset_selection=sorted(everything - scanned if number else everything),
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
+        report.complete = result.success
+        for event in result.all_events:
+            _take(report, event)
+        yield report
+
+
+@contextmanager
+def _watched(instance: dg.DagsterInstance, run_id: str, progress: Progress) -> Iterator[None]:
+    """Tell `progress` of the run's events while the block runs: the same ones that the UI shows."""
+    over = threading.Event()
+
+    def watch() -> None:
+        cursor = None
+        while not over.wait(_POLL_S):
+            found = instance.get_records_for_run(run_id, cursor=cursor)
+            cursor = found.cursor
+            for record in found.records:
+                entry = record.event_log_entry
+                if entry.step_key and entry.dagster_event is None:
+                    progress(entry.step_key, entry.user_message)
+                elif entry.dagster_event and entry.dagster_event.is_step_start:
+                    progress(str(entry.step_key), "")
+
+    thread = threading.Thread(target=watch, daemon=True, name="podbrief-progress")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _take(report: DayReport, event: dg.DagsterEvent) -> None:
+    if event.is_step_failure:
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        message = error.message.strip() if error else "no reason was given"
+        report.error = "; ".join(filter(None, [report.error, f"{event.step_key}: {message}"]))
+    if not event.is_step_materialization:
+        return
+    materialization = event.step_materialization_data.materialization
+    asset = materialization.asset_key.to_user_string()
+    values = {name: value.value for name, value in materialization.metadata.items()}
+    listed = materialization.metadata.get("failures")
+    if isinstance(listed, dg.TableMetadataValue):
+        report.failed += [
+            Failed(asset, str(record.data["item"]), str(record.data["reason"])) for record in listed.records
+        ]
+    report.did[asset] = {name: value for name, value in values.items() if name != "failures"}

@@ -1,0 +1,1 @@
+"""The lake as analysts meet it: one DuckDB file of commented views."""

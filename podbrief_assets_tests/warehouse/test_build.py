@@ -1,0 +1,103 @@
+"""The DuckDB file: complete, commented, and never in anybody's way."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+import polars as pl
+import pytest
+from upath import UPath
+
+from podbrief_assets.lake.contract import settle
+from podbrief_assets.lake.storage import Lake
+from podbrief_assets.lake.tables import TABLES
+from podbrief_assets.warehouse.build import build
+
+DAYS = [dt.date(2026, 11, 20), dt.date(2026, 11, 21)]
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(UPath(tmp_path / "lake"))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "podbrief.duckdb"
+
+
+def ask(path, query):
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.sql(query).fetchall()
+
+
+def fill(lake):
+    spans, vectors = TABLES["sponsor_spans"], TABLES["insight_embeddings"]
+    for day in DAYS:
+        rows = [{"episode_id": f"e{day.day}", "start_s": 1.0, "end_s": 2.0, "kind": "ad", "reason": "r", "date": day}]
+        bad = [{**rows[0], "episode_id": "x", "end_s": 0.0}]
+        settled = settle(spans, pl.DataFrame(rows + bad, schema=spans.polars_schema))
+        lake.write(spans, settled.valid, day)
+        lake.write(spans, settled.rejected, day, rejected=True)
+        size = vectors.polars_schema["embedding"].size
+        vector = [{"insight_id": f"i{day.day}", "model": "m", "embedding": [1.0] + [0.0] * (size - 1), "date": day}]
+        lake.write(vectors, pl.DataFrame(vector, schema=vectors.polars_schema), day)
+
+
+def test_every_table_has_a_view_even_before_the_first_run(lake, path):
+    views = build(lake, path)
+    for name in views:
+        assert ask(path, f"SELECT count(*) FROM {name}") == [(0,)]
+    assert set(TABLES) <= set(views)
+
+
+def test_views_show_what_the_files_hold(lake, path):
+    fill(lake)
+    build(lake, path)
+    assert ask(path, "SELECT episode_id, date FROM sponsor_spans ORDER BY date") == [("e20", DAYS[0]), ("e21", DAYS[1])]
+    assert ask(path, "SELECT DISTINCT rule FROM sponsor_spans_rejected") == [("ends_after_start",)]
+
+
+def test_a_vector_is_an_array_that_distances_can_be_taken_of(lake, path):
+    fill(lake)
+    build(lake, path)
+    query = "SELECT array_cosine_similarity(a.embedding, b.embedding) FROM insight_embeddings a, insight_embeddings b"
+    assert {value for (value,) in ask(path, query)} == {1.0}
+
+
+def test_every_view_and_column_is_commented(lake, path):
+    build(lake, path)
+    uncommented = ask(
+        path,
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE comment IS NULL AND NOT internal "
+        "UNION SELECT view_name, NULL FROM duckdb_views() WHERE comment IS NULL AND NOT internal",
+    )
+    assert uncommented == []
+
+
+def test_a_query_for_a_day_opens_that_days_file_alone(lake, path):
+    fill(lake)
+    build(lake, path)
+    plan = ask(path, "EXPLAIN ANALYZE SELECT * FROM sponsor_spans WHERE date = DATE '2026-11-21'")[0][1]
+    assert "Scanning Files: 1/3" in plan, plan
+
+
+def test_a_reader_keeps_its_file_while_a_new_one_takes_the_name(lake, path):
+    build(lake, path)
+    with duckdb.connect(str(path), read_only=True) as reader:
+        assert reader.sql("SELECT count(*) FROM sponsor_spans").fetchall() == [(0,)]
+        fill(lake)
+        build(lake, path)
+        assert reader.sql("SHOW TABLES").fetchall(), "the reader was disturbed"
+    assert ask(path, "SELECT count(*) FROM sponsor_spans") == [(2,)]
+    assert sorted(child.name for child in path.parent.iterdir()) == ["lake", "podbrief.duckdb"]
+
+
+def test_the_file_holds_no_rows_and_no_address_of_a_person(lake, path):
+    fill(lake)
+    build(lake, path)
+    assert ask(path, "SELECT count(*) FROM duckdb_tables() WHERE NOT internal") == [(0,)]
+    assert path.stat().st_size < 5_000_000
+    columns = {column for (column,) in ask(path, "SELECT column_name FROM duckdb_columns() WHERE NOT internal")}
+    assert not columns & {"address", "email", "e_mail"}
