@@ -29,7 +29,7 @@ every_morning = dg.build_schedule_from_partitioned_job(
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks runs whose process is gone as failed and frees their pool slots, so that nothing waits for them.",
+    description="Marks runs whose process is gone as failed and frees their pool slots: nothing waits for them.",
 )
 def settle_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Settle what was killed; it launches nothing."""
