@@ -2,7 +2,7 @@
 
 Belongs here: arguments, what a terminal shows, exit statuses.
 Doesn't: any work; each command calls the module that does it. Heavy imports stand inside commands: `podbrief --help`
-answers at once.
+answers at once. What strangers wrote (titles, addresses, reasons) is printed through `_plain`.
 
 Exit status: 0 when what was asked for was done, even though single items failed (they are listed); 1 when it was not;
 2 for arguments that make no sense.
@@ -11,7 +11,9 @@ Exit status: 0 when what was asked for was done, even though single items failed
 # Typer reads annotations at run time, and commands import what they need where they need it.
 # ruff: noqa: PLC0415
 
+import csv
 import datetime as dt
+import json
 import os
 import sys
 import warnings
@@ -21,18 +23,64 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from podbrief_assets.errors import PermanentFailure, PodbriefError
+from podbrief_assets.errors import PermanentFailure, PodbriefError, TransientFailure
 from podbrief_assets.lake.paths import Home
 
 if TYPE_CHECKING:
+    from podbrief_assets.episodes.feed_state import FeedState
     from podbrief_assets.episodes.shows import Subscription
     from podbrief_assets.runner import DayReport
 
+_COLUMN_WIDTH = 12  # what a column of a query's answer needs on a terminal to be worth looking at
+STOPPED = 130  # as a shell reports a command that Ctrl-C ended
+
+
+class BadArgument(PermanentFailure):
+    """What was given on the command line makes no sense."""
+
+
+class NoBrief(PermanentFailure):
+    """A subscriber has no brief of a day."""
+
+
+class UnreadableFile(PermanentFailure):
+    """A file that was named can't be read."""
+
+
+class BadQuery(PermanentFailure):
+    """DuckDB can't answer a query."""
+
+
+class DatabaseUnreachable(TransientFailure):
+    """The operational database can't be opened."""
+
+
+class _Commands(typer.core.TyperGroup):
+    """The commands; a failure that an operator can act on ends in one line and a status, not in a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PodbriefError as error:
+            _complain(str(error))
+            raise typer.Exit(2 if isinstance(error, BadArgument) else 1) from error
+        except OSError as error:
+            if error.filename is None:  # no file's fault: a pipe that was closed, or ours
+                raise
+            _complain(f"{error.filename}: {error.strerror}: look at the path, its rights and the free space")
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            err.print("stopped")
+            raise typer.Exit(STOPPED) from error
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -40,7 +88,9 @@ app = typer.Typer(
     "Start with [bold]podbrief shows import FILE[/bold] and "
     "[bold]podbrief subscribers add ADDRESS --interest TEXT[/bold], then [bold]podbrief run --date DAY[/bold] and "
     "[bold]podbrief brief show --subscriber ADDRESS --date DAY[/bold].\n\n"
-    "Everything lies below PODBRIEF_HOME (default: data/ in the current folder).",
+    "Everything lies below PODBRIEF_HOME (default: data/ in the current folder).\n\n"
+    "Exit status: 0 when it was done, even though single items failed (they are listed); 1 when it was not; "
+    "2 for arguments that make no sense.",
 )
 shows_app = typer.Typer(no_args_is_help=True, help="The shows that are scanned.")
 subscribers_app = typer.Typer(no_args_is_help=True, help="Who gets a brief, and what they want to know about.")
@@ -49,35 +99,66 @@ app.add_typer(shows_app, name="shows")
 app.add_typer(subscribers_app, name="subscribers")
 app.add_typer(brief_app, name="brief")
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Without emoji, or a title's “:heart:” would become a picture; what strangers write is shown as it is.
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
-class BadDate(PermanentFailure):
-    """What was given as a day is none."""
+# Dagster warns at each start of what no operator can change: that a parameter is in beta, that of a job's backfill
+# policies the strictest counts, that `dagster dev` has a successor in another package. All other warnings are shown.
+_KNOWN_WARNINGS = (
+    "Parameter `backfill_policy`",
+    "Asset job daily_brief materializes assets with varying BackfillPolicies",
+    "Function `dev_command` is superseded",
+)
 
 
 def main() -> None:
-    """Run the command; a failure that an operator can act on is one line, not a traceback."""
-    # Dagster warns at each start of what no operator can change: that a parameter is in beta, and that of a job's
-    # backfill policies the strictest counts. Anything else that warns is shown.
-    warnings.filterwarnings("ignore", message="Parameter `backfill_policy`")
-    warnings.filterwarnings("ignore", message="Asset job daily_brief materializes assets with varying BackfillPolicies")
-    try:
-        app()
-    except PodbriefError as error:
-        err.print(f"[bold red]podbrief:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("stopped; what was finished is kept, and the next run goes on from there")
-        sys.exit(130)
+    """Run the command."""
+    for message in _KNOWN_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
+    # The libraries that load models draw bars of their own, across ours.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    app()
+
+
+def _plain(text: object, limit: int = 2_000) -> str:
+    """`text` on one line, as markup that shows it and nothing else: no colour, no control sequence, no turned line."""
+    return escape(_line(text, limit))
+
+
+def _line(text: object, limit: int = 2_000) -> str:
+    from podbrief_assets.delivery.render import one_line
+
+    return one_line(str(text), limit)
+
+
+def _complain(text: str) -> None:
+    err.print(f"[bold red]podbrief:[/] {_plain(text)}", soft_wrap=True)
+
+
+def _count(number: int, noun: str) -> str:
+    """`1 brief`, `2 briefs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _day(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError as error:
-        raise BadDate(f"“{text[:40]}” is no day", "write it as 2026-11-21") from error
+        raise BadArgument(f"“{text[:40]}” is no day", "write it as 2026-11-21") from error
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table as wide as the terminal; where there is none, a line a row with tabs between, for grep and cut."""
+    if out.is_terminal:
+        table = Table(*header, box=None)
+        for row in rows:
+            table.add_row(*(_plain(cell) for cell in row))
+        out.print(table)
+    else:
+        for row in [header, *rows]:
+            print("\t".join(_line(cell) for cell in row))  # rich would make spaces of the tabs
 
 
 # --------------------------------------------------------------------------------------------------------------- run
@@ -94,22 +175,30 @@ def run(
     Without a day it does yesterday, as the schedule does. A day that was done before costs next to nothing: only what
     changed is done again. Exit status 0 when every day is complete, even though items failed; 1 when one is not.
     """
-    if (date and (first or last)) or bool(first) != bool(last):
-        raise typer.BadParameter("give --date, or --from and --to together")
+    if (date is not None and (first, last) != (None, None)) or (first is None) != (last is None):
+        raise BadArgument("one day or several", "give --date, or --from and --to together")
     from podbrief_assets import instance as instances
-    from podbrief_assets.runner import days_between, run_days
+    from podbrief_assets.runner import BadDay, days_between, run_days
 
     yesterday = (dt.datetime.now(dt.UTC) - dt.timedelta(days=1)).date().isoformat()
-    days = days_between(_day(first or date or yesterday), _day(last or date or yesterday))
+    one = yesterday if date is None else date
+    try:
+        days = days_between(_day(one if first is None else first), _day(one if last is None else last))
+    except BadDay as error:
+        raise BadArgument(error.what, error.remedy) from error
     home = Home.from_environment()
     instance = instances.prepare(home)
     from podbrief_assets.definitions import build_defs
 
     reports: list[DayReport] = []
-    with _progress(len(days)) as progress:
-        for report in run_days(build_defs(home), instance, days, progress.step):
-            reports.append(report)
-            progress.day_done(report)
+    try:
+        with _progress(len(days)) as progress:
+            for report in run_days(build_defs(home), instance, days, progress.step):
+                reports.append(report)
+                progress.day_done(report)
+    except KeyboardInterrupt as error:
+        err.print("stopped; what was finished is kept, and the next run goes on from there")
+        raise typer.Exit(STOPPED) from error
     _print_failures(reports)
     _print_places(home, reports)
     if not all(report.complete for report in reports):
@@ -119,56 +208,72 @@ def run(
 class _Progress:
     """One line that says what is being done, and a line for each finished day."""
 
-    def __init__(self, status: Any, days: int) -> None:
-        self._status, self._days, self._done, self._steps = status, days, 0, 0
+    def __init__(self, console: Console, status: Any, days: int) -> None:
+        self._console, self._status, self._days, self._done = console, status, days, 0
 
     def step(self, asset: str, message: str) -> None:
-        self._steps += not message
-        text = f"day {self._done + 1} of {self._days} · {asset.replace('_', ' ')}{' · ' + message if message else ''}"
-        self._status.update(escape(text[: out.width - 4]))
-        if not out.is_terminal and not message:
-            out.print(f"  {escape(text)}", style="dim")
+        from podbrief_assets.runner import WAITING
+
+        day = f"day {self._done + 1} of {self._days} · " if self._days > 1 else ""
+        text = f"{day}{asset.replace('_', ' ')}{' · ' + message if message else ''}"
+        self._status.update(_plain(text, max(20, self._console.width - 4)))
+        # A log file gets a line a step, not one an episode; but why nothing goes on must be in it.
+        if not self._console.is_terminal and (not message or message.startswith(WAITING)):
+            self._console.print(f"  {_plain(text)}", soft_wrap=True)
 
     def day_done(self, report: "DayReport") -> None:
         self._done += 1
-        out.print(_day_line(report), soft_wrap=True)
+        self._console.print(_day_line(report), soft_wrap=True)
 
 
 @contextmanager
 def _progress(days: int) -> Iterator[_Progress]:
-    with out.status("starting") as status:
-        yield _Progress(status, days)
+    with _terminal() as console, console.status("starting") as status:
+        yield _Progress(console, status, days)
+
+
+@contextmanager
+def _terminal() -> Iterator[Console]:
+    """Standard output, whatever Dagster does to it.
+
+    While a run works, Dagster turns standard output into the run's log, which a process of its own copies to the
+    terminal: a moving line ends up in both, in pieces.
+    """
+    try:
+        number = sys.stdout.fileno()
+    except OSError:  # no file behind it, as in a test
+        yield out
+        return
+    with os.fdopen(os.dup(number), "w", encoding=sys.stdout.encoding, errors="replace") as stream:
+        yield Console(file=stream, highlight=False, emoji=False)
 
 
 def _day_line(report: "DayReport") -> str:
     did = report.did
     if not report.complete:
-        return f"[bold red]✗[/] {report.day}  not complete: {escape(report.error or 'see the run in the UI')}"
-    count = {asset: values.get("dagster/row_count", 0) for asset, values in did.items()}
-    scan = did.get("feed_items")
+        reason = report.error or f"look at run {report.run_id[:8]} in the UI (podbrief ui)"
+        return f"[bold red]✗[/] {report.day}  not complete: {_plain(reason)}"
+    rows = {asset: values.get("dagster/row_count", 0) for asset, values in did.items()}
     parts = []
-    if scan:
+    if scan := did.get("feed_items"):
         outcomes = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in sorted(scan["feeds"].items()))
-        parts.append(f"feeds: {outcomes or 'none'}; {scan['new_items']} new items")
-    transcripts = did["transcripts"]
-    parts.append(f"{count['episodes']} episodes")
-    parts.append(
-        f"{transcripts['words']:,} words of transcript "
-        f"({transcripts['fetched']} fetched, {transcripts['from_cache']} known)"
-    )
-    kind = "insights" if did["insight_candidates"]["extractor"] == "llm" else "excerpts"
-    parts.append(f"{count['insight_candidates']} {kind}")
+        parts.append(f"feeds: {outcomes or 'none'}; {_count(scan['new_items'], 'new item')}")
+    transcripts, briefs = did["transcripts"], did["user_briefs"]
+    usable = rows["transcripts"] - transcripts["origins"].get("none", 0)
+    parts.append(f"{_count(rows['episodes'], 'episode')}, {usable:,} with a transcript")
+    parts.append(f"{_count(transcripts['words'], 'word')} ({_count(transcripts['fetched'], 'file')} fetched)")
+    kind = "insight" if did["insight_candidates"]["extractor"] == "llm" else "excerpt"
+    parts.append(_count(rows["insight_candidates"], kind))
     if cost := did["insight_candidates"].get("cost_usd"):
-        parts.append(f"${cost:.2f}")
-    frozen = " (frozen)" if did["user_briefs"].get("frozen") else ""
-    parts.append(
-        f"{did['user_briefs']['briefs']} briefs{frozen}, {did['brief_deliveries']['handed_over']} handed over now"
-    )
-    return f"[bold green]✓[/] {report.day}  " + escape(" · ".join(parts))
+        parts.append(f"${cost:,.2f}")
+    frozen = " (frozen: they were sent)" if briefs.get("frozen") else ""
+    handed_over = did["brief_deliveries"]["handed_over"]
+    parts.append(f"{_count(briefs['briefs'], 'brief')}{frozen}, {handed_over:,} handed over now")
+    return f"[bold green]✓[/] {report.day}  {_plain(' · '.join(parts))}"
 
 
 def _print_failures(reports: "Sequence[DayReport]") -> None:
-    failed = [(report.day, one) for report in reports for one in report.failed]
+    failed = sum(int(values.get("failed", 0)) for report in reports for values in report.did.values())
     rejected = [
         (report.day, asset, values["rejected"])
         for report in reports
@@ -176,19 +281,30 @@ def _print_failures(reports: "Sequence[DayReport]") -> None:
         if values.get("rejected")
     ]
     if failed:
-        out.print(f"\n[bold]{len(failed)} items failed or need a look[/]")
-        for day, one in failed:
-            out.print(f"  {day} [cyan]{one.asset}[/] {escape(one.item)}\n      {escape(one.reason)}", soft_wrap=True)
+        out.print(f"\n[bold]{_count(failed, 'item')} failed or {'needs' if failed == 1 else 'need'} a look[/]")
+        for report in reports:
+            for one in report.failed:
+                out.print(
+                    f"  {report.day} [cyan]{one.asset}[/]  {_plain(one.item, 300)} [dim]–[/] {_plain(one.reason)}",
+                    soft_wrap=True,
+                )
     if rejected:
-        out.print("\n[bold]Rows that broke a rule of their table[/] (kept, with the rule)")
+        out.print("\n[bold]Rows that broke a rule of their table[/] (kept apart with the rule, for podbrief sql)")
         for day, asset, count in rejected:
-            out.print(f"  {day} [cyan]{asset}[/] {count} in {asset}_rejected", soft_wrap=True)
+            out.print(f"  {day} [cyan]{asset}[/]  {_count(count, 'row')} in {asset}_rejected", soft_wrap=True)
 
 
 def _print_places(home: Home, reports: "Sequence[DayReport]") -> None:
+    if any(report.did.get("insight_candidates", {}).get("extractor") == "extractive" for report in reports):
+        out.print(
+            "\nNo language model is set (OPENAI_API_KEY or OPENAI_BASE_URL), so briefs hold excerpts.",
+            soft_wrap=True,
+            style="dim",
+        )
     out.print(
-        f"\nBriefs {home.outbox} · tables {home.warehouse} (podbrief sql) · "
-        f"runs {', '.join(report.run_id[:8] for report in reports)} (podbrief ui)",
+        f"\nBriefs: {home.outbox}\nTables: {home.warehouse} (podbrief sql)\n"
+        f"{'Run' if len(reports) == 1 else 'Runs'}: {', '.join(report.run_id[:8] for report in reports)} (podbrief ui)",
+        markup=False,
         soft_wrap=True,
         style="dim",
     )
@@ -210,16 +326,20 @@ def brief_show(
     from podbrief_assets.delivery.assets import brief_of, readers_of
     from podbrief_assets.delivery.render import render_text
     from podbrief_assets.lake.storage import Lake
+    from podbrief_assets.lake.tables import TABLES
     from podbrief_assets.subscribers.database import id_of
 
     home, day = Home.from_environment(), _day(date)
     engine = _database(home)
     with session(engine, read_only=True) as transaction:
         subscriber_id = id_of(transaction, subscriber)
-    rows = Lake(UPath(home.lake)).scan("user_briefs", [day]).filter(pl.col("subscriber_id") == subscriber_id).collect()
+    lake = Lake(UPath(home.lake))
+    rows = lake.scan("user_briefs", [day]).filter(pl.col("subscriber_id") == subscriber_id).collect()
+    if rows.is_empty() and day not in lake.days(TABLES["user_briefs"]):
+        raise NoBrief(f"{day} was not run yet", f"`podbrief run --date {day}` makes its briefs")
     if rows.is_empty():
-        raise PermanentFailure(
-            f"{subscriber} has no brief of {day}", f"run the day with `podbrief run --date {day}`, or nothing qualified"
+        raise NoBrief(
+            f"{subscriber} has no brief of {day}", "nothing of the day was worth their time, or they came after it"
         )
     reader = readers_of(engine, day).get(subscriber_id)
     brief = brief_of(
@@ -260,97 +380,118 @@ def _fetch(url: str) -> tuple[bytes, str]:
 
 @shows_app.command("add")
 def shows_add(url: Annotated[str, typer.Argument(help="The address of the show's feed.")]) -> None:
-    """Add a show by its feed's address; the feed is read once to be sure that it is one."""
+    """Add a show by its feed's address; the feed is read once to be sure that it is one.
+
+    A feed that can't be reached just now is added all the same, and told. One that is none is not added.
+    """
     from podbrief_assets.episodes import shows
     from podbrief_assets.episodes.feed import parse_feed
-    from podbrief_assets.errors import TransientFailure
+    from podbrief_assets.net import displayed
 
     home = Home.from_environment()
-    address = shows.feed_address(url)
-    subscriptions = shows.add(_subscriptions(home), address)
+    before, address = _subscriptions(home), shows.feed_address(url)
+    after = shows.add(before, address)
+    name, says = displayed(address), ""
     try:
         feed = parse_feed(*_fetch(address))
     except TransientFailure as error:
-        err.print(f"{escape(str(error))}; added all the same, the next run tries again", soft_wrap=True)
-        title = None
+        says = f"; it was not read: {error}"
     else:
-        title = feed.show.title
-        subscriptions = shows.add(subscriptions[:-1], address, title)
+        name = feed.show.title or name
         newest = max((item.published_at for item in feed.episodes if item.published_at), default=None)
-        out.print(
-            f"{len(feed.episodes)} episodes, the newest of {newest:%Y-%m-%d}" if newest else "no dated episode yet"
-        )
-    _save(home, subscriptions)
-    out.print(f"added {escape(title or address)}; {len(subscriptions)} shows in {home.subscriptions}", soft_wrap=True)
+        says = f": {_count(len(feed.episodes), 'episode')}" + (f", the newest of {newest:%Y-%m-%d}" if newest else "")
+        after = shows.add(before, address, feed.show.title)
+    _save(home, after)
+    out.print(f"added {_plain(name, 200)}{_plain(says)}", soft_wrap=True)
+    out.print(f"{_count(len(after), 'show')} in {_plain(home.subscriptions)}", soft_wrap=True)
 
 
 @shows_app.command("import")
 def shows_import(source: Annotated[str, typer.Argument(help="An OPML file, or the address of one.")]) -> None:
     """Add every show of an OPML file; those that are there already stay as they are."""
-    from podbrief_assets.episodes import shows
+    from podbrief_assets.episodes import identity, shows
 
     home = Home.from_environment()
     content = _fetch(source)[0] if source.startswith(("http://", "https://")) else _read(Path(source))
     listed = shows.read_opml_file(content)
-    merged, known = _subscriptions(home), 0
-    for subscription in listed.subscriptions:
-        try:
-            shows.add(merged, subscription.feed_url, subscription.title)
-        except shows.AlreadySubscribed:
-            known += 1
-        else:
-            merged.append(subscription)
-    _save(home, merged)
+    before = _subscriptions(home)
+    known = {identity.canonical_feed_address(one.feed_url) for one in before}
+    new = [one for one in listed.subscriptions if identity.canonical_feed_address(one.feed_url) not in known]
+    _save(home, [*before, *new])
     for line in listed.skipped:
-        err.print(f"  left out: {escape(line)}", soft_wrap=True)
-    new = len(listed.subscriptions) - known
+        err.print(f"  {_plain(line)}", soft_wrap=True)
     out.print(
-        f"{new} shows added, {known} were there already; {len(merged)} shows in {home.subscriptions}", soft_wrap=True
+        f"{_count(len(new), 'show')} added, {len(listed.subscriptions) - len(new):,} there already; "
+        f"{_count(len(before) + len(new), 'show')} in {_plain(home.subscriptions)}",
+        soft_wrap=True,
     )
 
 
 @shows_app.command("list")
 def shows_list() -> None:
     """List the shows, and how their last scan went."""
-    from podbrief_assets.episodes import feed_state, identity
+    from podbrief_assets.net import displayed
 
     home = Home.from_environment()
-    states = feed_state.load(_database(home))
-    table = Table("show", "address", "last read", "state", box=None)
-    for subscription in _subscriptions(home):
-        state = states.get(identity.canonical_feed_address(subscription.feed_url))
+    rows = []
+    for subscription, state in _scanned(home):
         read = f"{state.last_success_at:%Y-%m-%d %H:%M}" if state and state.last_success_at else "never"
         trouble = "not scanned yet" if state is None else state.last_error or ("opted out" if state.blocked else "fine")
         title = (state.title if state else None) or subscription.title or "–"
-        table.add_row(escape(title), escape(subscription.feed_url), read, escape(trouble))
-    out.print(table if table.row_count else "no shows yet: `podbrief shows add URL` or `podbrief shows import FILE`")
+        # A paid feed's address holds its reader's token.
+        rows.append((title[:100], displayed(subscription.feed_url), read, trouble))
+    if rows:
+        _print_table(("show", "address", "last read", "state"), rows)
+    else:
+        out.print("no shows yet: `podbrief shows add URL` or `podbrief shows import FILE`")
 
 
 @shows_app.command("remove")
 def shows_remove(show: Annotated[str, typer.Argument(help="Its address, exact title or identifier.")]) -> None:
     """Stop scanning a show. Its episodes and insights stay in the tables."""
-    from podbrief_assets.episodes import feed_state, shows
+    from podbrief_assets.episodes import shows
+    from podbrief_assets.net import displayed
 
     home = Home.from_environment()
-    known = {state.feed_url: state.show_id for state in feed_state.load(_database(home)).values() if state.show_id}
-    before = _subscriptions(home)
-    after = shows.remove(before, show, known)
+    scanned = _scanned(home)
+    before = [subscription for subscription, _ in scanned]
+    ids = {subscription.feed_url: state.show_id for subscription, state in scanned if state and state.show_id}
+    try:
+        after = shows.remove(before, show, ids)
+    except shows.UnknownShow:
+        # The list of a show that was added while it could not be read has no title; its feed has one since.
+        titled = [subscription for subscription, state in scanned if state and state.title == show.strip()]
+        if len(titled) != 1:
+            raise
+        after = [one for one in before if one is not titled[0]]
     _save(home, after)
     gone = next(one for one in before if one not in after)
-    out.print(f"removed {escape(gone.title or gone.feed_url)}; {len(after)} shows left", soft_wrap=True)
+    name = gone.title or displayed(gone.feed_url)
+    out.print(f"removed {_plain(name, 200)}; {_count(len(after), 'show')} left", soft_wrap=True)
+
+
+def _scanned(home: Home) -> "list[tuple[Subscription, FeedState | None]]":
+    """The subscribed shows, each with what its last scan left."""
+    from podbrief_assets.episodes import feed_state, identity
+
+    states = feed_state.load(_database(home))
+    return [(one, states.get(identity.canonical_feed_address(one.feed_url))) for one in _subscriptions(home)]
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise PermanentFailure(f"{path} can't be read ({error.strerror})", "look at the path and its rights") from error
+        raise UnreadableFile(f"{path} can't be read ({error.strerror})", "look at the path and its rights") from error
 
 
 # -------------------------------------------------------------------------------------------------------- subscribers
 
 
 def _database(home: Home) -> Any:
+    """The operational database's engine, every table in place."""
+    from sqlalchemy.exc import DBAPIError
+
     from podbrief_assets import database
     from podbrief_assets.delivery import ledger
     from podbrief_assets.episodes import feed_state
@@ -359,7 +500,13 @@ def _database(home: Home) -> Any:
     # Imported so that their tables are known when the database is made.
     _ = (ledger, feed_state, subscribers)
     engine = database.engine(home.database_url)
-    database.create_all(engine)
+    try:
+        database.create_all(engine)
+    except DBAPIError as error:
+        raise DatabaseUnreachable(
+            f"the operational database can't be opened ({error.orig})",
+            f"look at {database.DATABASE_URL} and whether its server runs, or at the file and its rights",
+        ) from error
     return engine
 
 
@@ -381,11 +528,9 @@ def subscribers_add(
         added = subscribers.add(
             transaction, address, interest or (), **{name: value for name, value in wanted.items() if value is not None}
         )
-    out.print(f"{escape(address)} {escape(str(added))}", soft_wrap=True)
-    if not interest:
-        out.print(
-            "no interests given: they get the best of the day until there are some (--interest TEXT)", style="dim"
-        )
+    out.print(f"{_plain(address, 200)} {_plain(added)}", soft_wrap=True)
+    if not interest and added.created:
+        out.print("they get the best of the day until they have interests (--interest TEXT)", style="dim")
 
 
 @subscribers_app.command("import")
@@ -402,12 +547,13 @@ def subscribers_import(
     listed = read_csv(_read(file))
     with session(_database(Home.from_environment())) as transaction:
         added = subscribers.add_all(transaction, listed.rows)
-    for line in listed.problems:
-        err.print(f"  {escape(line)}", soft_wrap=True)
+    for line in [*listed.problems, *listed.notes]:
+        err.print(f"  {_plain(line)}", soft_wrap=True)
     created = sum(one.created for one in added)
     out.print(
-        f"{created} subscribers added, {len(added) - created} were there already, "
-        f"{len(listed.problems)} lines told above"
+        f"{_count(created, 'subscriber')} added, {len(added) - created:,} there already, "
+        f"{_count(len(listed.problems), 'line')} left out{' (told above)' if listed.problems else ''}",
+        soft_wrap=True,
     )
 
 
@@ -417,12 +563,21 @@ def subscribers_list() -> None:
     from podbrief_assets.database import session
     from podbrief_assets.subscribers import database as subscribers
 
-    table = Table("subscriber", "address", "status", "a day", "interests", box=None)
     with session(_database(Home.from_environment()), read_only=True) as transaction:
-        for one in subscribers.list_subscribers(transaction):
-            interests = "; ".join(one.interests) or "none: the day's best"
-            table.add_row(one.subscriber_id, escape(one.address), one.status, str(one.brief_size), escape(interests))
-    out.print(table if table.row_count else "nobody yet: `podbrief subscribers add ADDRESS --interest TEXT`")
+        rows = [
+            (
+                one.subscriber_id,
+                one.address,
+                one.status,
+                str(one.brief_size),
+                "; ".join(one.interests) or "none: the day's best",
+            )
+            for one in subscribers.list_subscribers(transaction)
+        ]
+    if rows:
+        _print_table(("subscriber", "address", "status", "a day", "interests"), rows)
+    else:
+        out.print("nobody yet: `podbrief subscribers add ADDRESS --interest TEXT`")
 
 
 # ------------------------------------------------------------------------------------------------------- analysts, UI
@@ -434,7 +589,11 @@ def sql(
         str | None, typer.Argument(help="A query; without one, queries are read from the terminal.")
     ] = None,
 ) -> None:
-    """Query the tables with DuckDB. The file of views is rebuilt first, so it holds every day there is."""
+    """Query the tables with DuckDB. The file of views is rebuilt first, so it holds every day there is.
+
+    On a terminal the answer is a table, with a row for each column where there are many. Through a pipe or into a file
+    it is CSV with every row. SHOW TABLES lists the tables.
+    """
     import duckdb
     from upath import UPath
 
@@ -447,25 +606,39 @@ def sql(
         if query is not None:
             _print_query(connection, query)
             return
-        if sys.stdin.isatty():
+        asked = sys.stdin.isatty()
+        if asked:
             import readline
 
             _ = readline
             out.print(
-                f"{home.warehouse}: {', '.join(sorted(views))}\nEnd a query with ; and leave with Ctrl-D.", style="dim"
+                f"{home.warehouse}: {', '.join(sorted(views))}\nEnd a query with ; and leave with Ctrl-D.",
+                markup=False,
+                style="dim",
             )
-        for statement in _statements():
+        failed = False
+        for statement in _statements(asked):
             try:
                 _print_query(connection, statement)
-            except PodbriefError as error:
-                err.print(escape(str(error)), soft_wrap=True)
+            except BadQuery as error:
+                _complain(str(error))
+                failed = True
+    if failed and not asked:
+        raise typer.Exit(1)
 
 
-def _statements() -> Iterator[str]:
+def _statements(asked: bool) -> Iterator[str]:
+    """The queries on standard input, one after another; `asked` for at a prompt, where Ctrl-C drops what was typed."""
     lines: list[str] = []
     while True:
         try:
-            lines.append(input("" if not sys.stdin.isatty() else "   … " if lines else "sql> "))
+            lines.append(input(("   … " if lines else "sql> ") if asked else ""))
+        except KeyboardInterrupt:
+            if not asked:
+                raise
+            out.print()
+            lines = []
+            continue
         except EOFError:
             if any(line.strip() for line in lines):
                 yield "\n".join(lines)
@@ -479,11 +652,27 @@ def _print_query(connection: Any, query: str) -> None:
     import duckdb
 
     try:
-        result = connection.sql(query)
-        if result is not None:
-            result.show(max_width=max(out.width, 80))
+        if not out.is_terminal:
+            _write_csv(connection.execute(query))
+        elif (result := connection.sql(query)) is not None:
+            many = len(result.columns) * _COLUMN_WIDTH > out.width
+            result.show(
+                max_width=max(out.width, 80), render_mode=duckdb.RenderMode.COLUMNS if many else duckdb.RenderMode.ROWS
+            )
     except duckdb.Error as error:
-        raise PermanentFailure(f"the query failed: {error}", "`podbrief sql 'SHOW TABLES'` lists the views") from error
+        raise BadQuery(f"the query failed: {error}", "`podbrief sql 'SHOW TABLES'` lists the tables") from error
+
+
+def _write_csv(answer: Any) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(name for name, *_ in answer.description or ())
+    while rows := answer.fetchmany(1_000):
+        writer.writerows([_cell(value) for value in row] for row in rows)
+
+
+def _cell(value: object) -> object:
+    """Lists and structs as JSON, so that what reads the file can read them."""
+    return json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, list | dict | tuple) else value
 
 
 @app.command()
@@ -498,12 +687,12 @@ def ui(
     instance = instances.prepare(home)
     settled = instances.settle_dead_runs(instance)
     if settled:
-        out.print(f"settled {len(settled)} runs whose process is gone")
+        out.print(f"settled {_count(len(settled), 'run')} whose process is gone")
     # The daemon's and every step's process must see the same installation, whatever folder they start in.
     os.environ["PODBRIEF_HOME"] = str(home.root)
-    dagster = Path(sys.executable).with_name("dagster")
-    arguments = ["dev", "-m", "podbrief_assets.definitions", "-h", host, "-p", str(port)]
-    os.execv(dagster, [str(dagster), *arguments])  # noqa: S606 - replaces this process, no shell
+    os.environ.setdefault("PYTHONWARNINGS", ",".join(f"ignore:{message}" for message in _KNOWN_WARNINGS))
+    arguments = ["-m", "dagster", "dev", "-m", "podbrief_assets.definitions", "-h", host, "-p", str(port)]
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - replaces this process, no shell
 
 
 if __name__ == "__main__":

@@ -8,15 +8,37 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-# Days before this one can't be asked for. Dagster shows one partition for each day from here on; it is at its best
-# below 100,000 of them an asset, which is 270 years.
-START_DATE = os.environ.get("PODBRIEF_START_DATE", "2026-01-01")
+from podbrief_assets.errors import PermanentFailure
 
-days = dg.DailyPartitionsDefinition(start_date=START_DATE, timezone="UTC")
+# Days before it can't be asked for. Dagster shows one partition for each day from there on; it is at its best
+# below 100,000 of them an asset, which is 270 years.
+_VARIABLE = "PODBRIEF_START_DATE"
+
+
+class BadStartDate(PermanentFailure):
+    """PODBRIEF_START_DATE is no day."""
+
+
+def start_date(environ: Mapping[str, str]) -> dt.date:
+    """The first day that exists.
+
+    Raises:
+        BadStartDate: the environment names something else than a day.
+    """
+    text = environ.get(_VARIABLE) or "2026-01-01"
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise BadStartDate(f"{_VARIABLE} is “{text[:40]}”", "write a day as 2026-01-01") from error
+
+
+START_DATE = start_date(os.environ)
+
+days = dg.DailyPartitionsDefinition(start_date=START_DATE.isoformat(), timezone="UTC")
 
 
 def to_days(keys: Iterable[str]) -> list[dt.date]:

@@ -7,6 +7,7 @@ Doesn't: the terminal (`cli.py`), jobs and schedules (`automation.py`).
 from __future__ import annotations
 
 import datetime as dt
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +19,13 @@ import dagster as dg
 
 from podbrief_assets import automation, partitions
 from podbrief_assets.errors import PermanentFailure
-from podbrief_assets.instance import PROCESS_TAG, settle_dead_runs, this_process
+from podbrief_assets.instance import process_tag, settle_dead_runs
 
+WAITING = "waits for another run that uses the pool"
 _POLL_S = 0.25
+# An interrupt inside a task group comes out in a group; one that is no ExceptionGroup holds nothing else.
+_INTERRUPTS = (dg.DagsterExecutionInterruptedError.__name__, BaseExceptionGroup.__name__)
+_OWN_CLASS = re.compile(r"\Apodbrief_assets(?:\.\w+)+: ")
 
 
 class BadDay(PermanentFailure):
@@ -45,6 +50,7 @@ class DayReport:
         did: Each asset's metadata, in the order in which they were made.
         failed: The items that failed.
         error: Why the day is not complete.
+        stopped: Whether it was interrupted, by Ctrl-C or SIGTERM.
     """
 
     day: dt.date
@@ -53,6 +59,7 @@ class DayReport:
     did: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: list[Failed] = field(default_factory=list)
     error: str | None = None
+    stopped: bool = False
 
 
 Progress = Callable[[str, str], None]
@@ -65,7 +72,7 @@ def days_between(first: dt.date, last: dt.date, today: dt.date | None = None) ->
         BadDay: The range is empty, starts before the first partition, or ends with a day that is not over.
     """
     today = today or dt.datetime.now(dt.UTC).date()
-    start = dt.date.fromisoformat(partitions.START_DATE)
+    start = partitions.START_DATE
     if last < first:
         raise BadDay(f"{first} is after {last}", "give the earlier day first")
     if first < start:
@@ -86,7 +93,11 @@ def run_days(
     that the first step waits for.
 
     Args:
-        progress: Told (asset, what it is at) while a day runs.
+        progress: Told (asset, what it is at) while a day runs: nothing when it starts, `WAITING` and the pool while
+            another run holds the pool, else what the asset logs.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM, once the day's report was yielded.
     """
     settle_dead_runs(instance)
     job = definitions.resolve_job_def(automation.daily_brief.name)
@@ -99,7 +110,7 @@ def run_days(
                 instance=instance,
                 partition_key=day.isoformat(),
                 run_id=report.run_id,
-                tags={PROCESS_TAG: this_process()},
+                tags=process_tag(report.run_id),
                 asset_selection=sorted(everything - scanned if number else everything),
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
@@ -108,6 +119,8 @@ def run_days(
         for event in result.all_events:
             _take(report, event)
         yield report
+        if report.stopped:
+            raise KeyboardInterrupt
 
 
 @contextmanager
@@ -115,17 +128,25 @@ def _watched(instance: dg.DagsterInstance, run_id: str, progress: Progress) -> I
     """Tell `progress` of the run's events while the block runs: the same ones that the UI shows."""
     over = threading.Event()
 
+    def tell(entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if not entry.step_key:
+            return
+        if event is None:
+            progress(entry.step_key, entry.user_message)
+        elif event.is_step_start:
+            progress(entry.step_key, "")
+        elif event.is_engine_event and (pool := event.engine_event_data.metadata.get("pool")):
+            progress(entry.step_key, f"{WAITING} “{pool.value}”")
+
     def watch() -> None:
-        cursor = None
-        while not over.wait(_POLL_S):
+        cursor, last = None, False
+        while not last:
+            last = over.wait(_POLL_S)  # and once more when it is over, for what was said since
             found = instance.get_records_for_run(run_id, cursor=cursor)
             cursor = found.cursor
             for record in found.records:
-                entry = record.event_log_entry
-                if entry.step_key and entry.dagster_event is None:
-                    progress(entry.step_key, entry.user_message)
-                elif entry.dagster_event and entry.dagster_event.is_step_start:
-                    progress(str(entry.step_key), "")
+                tell(record.event_log_entry)
 
     thread = threading.Thread(target=watch, daemon=True, name="podbrief-progress")
     thread.start()
@@ -138,11 +159,15 @@ def _watched(instance: dg.DagsterInstance, run_id: str, progress: Progress) -> I
 
 def _take(report: DayReport, event: dg.DagsterEvent) -> None:
     if event.is_step_failure:
-        error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        message = error.message.strip() if error else "no reason was given"
-        report.error = "; ".join(filter(None, [report.error, f"{event.step_key}: {message}"]))
+        error = _root(event.step_failure_data.error)
+        interrupted = error is not None and error.cls_name in _INTERRUPTS
+        report.stopped |= interrupted
+        reason = "stopped while it worked" if interrupted else _reason(error)
+        report.error = "; ".join(filter(None, [report.error, f"{event.step_key}: {reason}"]))
+    elif event.event_type == dg.DagsterEventType.RUN_CANCELED:
+        report.stopped, report.error = True, report.error or "stopped"
+    elif event.is_job_failure and report.error is None:
+        report.error = _reason(_root(event.job_failure_data.error)) if event.event_specific_data else event.message
     if not event.is_step_materialization:
         return
     materialization = event.step_materialization_data.materialization
@@ -154,3 +179,15 @@ def _take(report: DayReport, event: dg.DagsterEvent) -> None:
             Failed(asset, str(record.data["item"]), str(record.data["reason"])) for record in listed.records
         ]
     report.did[asset] = {name: value for name, value in values.items() if name != "failures"}
+
+
+def _root(error: Any) -> Any:
+    """What an asset raised, without Dagster's wrapping: Dagster's record of an exception, or None."""
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error
+
+
+def _reason(error: Any) -> str:
+    """An error in words; our own speak for themselves, without the name of their class."""
+    return _OWN_CLASS.sub("", error.message.strip(), count=1) if error else "no reason was given"

@@ -5,6 +5,7 @@ Doesn't: the choice itself (`ranking.py`), the mail (`delivery/`).
 """
 
 import datetime as dt
+from collections.abc import Sequence
 
 import dagster as dg
 import numpy as np
@@ -22,6 +23,10 @@ _NEWS_DAYS = 3  # so that a quiet day still has news
 _REMEMBERED = 30  # days in which nobody is sent the same claim again
 _LATE_DAYS = 60  # how far back an episode may be dated that turns up only now
 _HALF_LIFE = 0.5  # freshness a day
+# Cosines between an interest and an insight, as all-MiniLM-L6-v2 gives them: read off briefs of real episodes. Above
+# the first a reader sees at once why; below the second the two share a subject area at best.
+_CLOSE, _NEAR = 0.30, 0.20
+_NAMED = 5  # subscribers that are told of one by one
 
 
 @table_asset(
@@ -48,18 +53,21 @@ def user_briefs(
     briefs = rows["subscriber_id"].n_unique()
     without = sorted(set(who["subscriber_id"]) - set(rows["subscriber_id"]))
     cold = who.filter(pl.col("interest_vectors").list.len() == 0)["subscriber_id"].to_list()
-    notes = [(f"subscriber {one}", "nothing of the day passed the floors: no brief") for one in without]
-    notes += [
-        (
-            f"subscriber {one}",
-            "has no interests and gets the day's best: `podbrief subscribers add ADDRESS --interest TEXT`",
-        )
-        for one in cold
+    notes = [
+        *_told(without, "nothing of the day passed the floors: no brief"),
+        *_told(cold, "has no interests and gets the day's best: `podbrief subscribers add ADDRESS --interest TEXT`"),
     ]
     return table_result(
         settle(table, rows),
         {"candidates": len(today), "subscribers": len(who), "briefs": briefs, "frozen": False, **failures(notes)},
     )
+
+
+def _told(subscribers: Sequence[str], note: str) -> list[tuple[str, str]]:
+    """`note` of each subscriber, or once of all where they are many: on a thin day it may be true of a million."""
+    if len(subscribers) <= _NAMED:
+        return [(f"subscriber {one}", note) for one in subscribers]
+    return [(f"{len(subscribers):,} subscribers, the first of them {', '.join(subscribers[:_NAMED])}", note)]
 
 
 def news(lake: Lake, day: dt.date) -> pl.DataFrame:
@@ -188,13 +196,13 @@ def _link() -> pl.Expr:
 
 
 def _reason() -> pl.Expr:
-    """The part of the score that decided. An interest's words are put in when it is rendered, never stored here."""
-    weights = ranking.Weights()
-    relevance, quality = pl.col("relevance") * weights.relevance, pl.col("quality") * weights.quality
+    """What decided, honestly: a weak match is not told as one. An interest's words are put in when it is rendered."""
     return (
         pl.when(pl.col("interest").is_null())
         .then(pl.lit("among the best of the day"))
-        .when(relevance >= quality)
+        .when(pl.col("relevance") >= _CLOSE)
         .then(pl.format("close to interest {}", "interest"))
-        .otherwise(pl.format("among the best of the day, and not far from interest {}", "interest"))
+        .when(pl.col("relevance") >= _NEAR)
+        .then(pl.format("among the best of the day, and touches on interest {}", "interest"))
+        .otherwise(pl.lit("among the best of the day, though outside what was asked for"))
     )

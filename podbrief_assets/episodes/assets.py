@@ -74,6 +74,8 @@ def scan_feeds(
     log = _ItemLog(lake.lake, f"seen={started:%Y%m%dT%H%M%S%f}-{context.run.run_id[:8]}", started)
     outcomes: Counter[str] = Counter()
     failed = [("the subscription list", line) for line in listed.skipped]
+    if not subscribed:
+        failed.append(("the subscription list", "is empty: `podbrief shows add URL` or `podbrief shows import FILE`"))
 
     async def run() -> None:
         states = feed_state.load(database.engine)
@@ -93,10 +95,6 @@ def scan_feeds(
 
     asyncio.run(run())
     described = settle(TABLES["shows"], _shows_frame(subscribed, feed_state.load(database.engine)))
-    if not subscribed:
-        context.log.warning(
-            "No show is subscribed to: add one with `podbrief shows add URL` or `podbrief shows import FILE`"
-        )
     yield table_result(described, {"feeds": len(subscribed)})
     yield dg.MaterializeResult(
         asset_key="feed_items",

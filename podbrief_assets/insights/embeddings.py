@@ -48,7 +48,9 @@ class SentenceEncoder:
     def _encoder(self) -> Any:
         # Imported here: torch takes seconds, and definitions must load without it.
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+        from transformers.utils import logging  # noqa: PLC0415
 
+        logging.disable_progress_bar()  # a bar over 100 tensors, in the midst of ours and of Dagster's log
         weights = models.find(self.model)
         try:
             encoder = SentenceTransformer(weights.address, device=None if self.device == "auto" else self.device)

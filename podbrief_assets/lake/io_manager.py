@@ -33,6 +33,7 @@ AssetDecorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 OWNERS = ["team:podbrief"]
 CONTRACT = "contract"
 _PREVIEW_ROWS, _PREVIEW_CHARS = 5, 60
+_LISTED_FAILURES = 200
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
@@ -162,10 +163,16 @@ _FAILURE_COLUMNS = dg.TableSchema(
 
 
 def failures(found: Sequence[tuple[str, str | PodbriefError]]) -> dict[str, Any]:
-    """Metadata that lists what failed: (item, reason) pairs. `podbrief run` prints it, Dagster's UI shows it."""
+    """Metadata that lists what failed: (item, reason) pairs. `podbrief run` prints it, Dagster's UI shows it.
+
+    `failed` counts all of them; the list ends after the first 200, since Dagster keeps it in an event for good.
+    """
     if not found:
         return {"failed": 0}
-    records = [dg.TableRecord({"item": item, "reason": str(reason)}) for item, reason in found]
+    records = [dg.TableRecord({"item": item, "reason": str(reason)}) for item, reason in found[:_LISTED_FAILURES]]
+    if more := len(found) - len(records):
+        reason = "they are not listed: query the table of the day with `podbrief sql`"
+        records.append(dg.TableRecord({"item": f"and {more:,} more", "reason": reason}))
     return {"failed": len(found), "failures": dg.MetadataValue.table(records, schema=_FAILURE_COLUMNS)}
 
 

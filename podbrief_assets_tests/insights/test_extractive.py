@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import random
 import re
 import sys
 import time
@@ -13,7 +15,9 @@ from podbrief_assets.insights.candidates import Candidate, Episode
 from podbrief_assets.insights.extractive import EXTRACTOR_VERSION, MAX_EXCERPTS, extract, label
 from podbrief_assets.insights.passages import content, cut
 from podbrief_assets.insights.sponsors import find_sponsor_spans
+from podbrief_assets.transcripts.publisher import parse_transcript
 from podbrief_assets.transcripts.segment import Segment
+from podbrief_assets_tests.network import CLAIMS, srt, vtt
 
 EPISODE = Episode(episode_id="e1", show_id="s1", show_title="River Talk", title="River Talk #12: Dams and data")
 CLAIM = (
@@ -75,22 +79,22 @@ def test_the_sentence_that_the_refusals_below_spoil_is_accepted() -> None:
     [
         SOUND.replace("Shopify keeps", "It keeps"),
         SOUND.replace("Shopify keeps", "They keep"),
-        SOUND.replace("Shopify keeps", "So Shopify keeps"),
         SOUND.replace("Shopify keeps", "Because Shopify keeps"),
         SOUND.replace("Shopify keeps", "That company keeps"),
-        SOUND.replace("every store", "your store"),
-        SOUND.replace("every store", "our store"),
         SOUND.replace("every store", "every store in this episode"),
         SOUND.replace("every store", "every guest on the podcast"),
+        SOUND.replace("every store", "that particular store"),
+        SOUND.replace("every store", "your show"),
+        SOUND.replace("every store", "every store, as Jonathan said"),
+        SOUND.replace("every store", "every store that she runs"),
+        SOUND.replace("Shopify keeps", "The company keeps"),
+        SOUND.replace("Shopify keeps", "Shopify, they keep"),
+        SOUND.replace("Shopify keeps", "Around the same time, Shopify kept"),
         SOUND.replace("revenue.", "revenue?"),
         SOUND.replace("revenue.", "revenue..."),
         SOUND.replace("because", "you know, because"),
         SOUND.replace("because", "um, because"),
         SOUND.replace("because slow", "because because slow"),
-        SOUND.replace("every store", "the thing"),
-        SOUND.replace("in 12 countries", "since yesterday in 12 countries"),
-        SOUND.replace("Shopify keeps", "For example, Shopify keeps"),
-        SOUND.replace("every store", "my store"),
         "Hello and welcome to all 40 million listeners of the show in 12 countries, because of whom merchants make "
         "more than 3 billion dollars at Shopify and Facebook every year.",
         "Some people like one kind of food and a few people like some more of a nice kind when they go to eat in a "
@@ -99,6 +103,78 @@ def test_the_sentence_that_the_refusals_below_spoil_is_accepted() -> None:
 )
 def test_what_leans_addresses_trails_or_claims_nothing_is_refused(spoiled: str) -> None:
     assert extract(EPISODE, interview(spoiled.format("real"))) == []
+
+
+@pytest.mark.parametrize("link", ["So", "And", "Well,", "Yeah, so", "I mean,", "For example,"])
+def test_an_excerpt_begins_after_the_words_that_only_link_it(link: str) -> None:
+    sound = SOUND.format("real")
+    (excerpt,) = extract(EPISODE, interview(f"{link} {sound}"))
+    (plain,) = extract(EPISODE, interview(sound))
+    assert excerpt.text == sound
+    assert excerpt.start_s > plain.start_s == 100.0
+
+
+def test_a_word_that_changes_the_meaning_is_never_left_out() -> None:
+    for claim in ("So much of Shopify keeps", "And yet Shopify keeps", "Now that Shopify keeps"):
+        text = SOUND.format("real").replace("Shopify keeps", claim)
+        assert all(excerpt.text == text for excerpt in extract(EPISODE, interview(text)))
+
+
+def test_experts_may_speak_of_themselves_only_under_their_name() -> None:
+    text = "We moved 40 million medical records from Oracle to Postgres, because Oracle cost the hospitals 3 billion dollars."
+    text += " Postgres runs faster than Oracle on cheaper hardware in most hospitals."
+    assert [excerpt.text for excerpt in extract(EPISODE, interview(text))] == [text]
+    nameless = [Segment(start_s=segment.start_s, end_s=segment.end_s, text=segment.text) for segment in interview(text)]
+    assert all("We" not in excerpt.text.split() for excerpt in extract(EPISODE, nameless))
+
+
+def test_a_quiz_gives_nothing_since_its_wrong_answers_sound_true() -> None:
+    rounds = said(*["One point for that guess in this round, and the correct definition scores."] * 4, speaker="Bo")
+    assert extract(EPISODE, [*interview(SOUND.format("real")), *rounds]) == []
+
+
+def spoken_in(corpus: Path, episode: str, opening: str, count: int) -> str:
+    """The first `count` words from `opening` on of a real episode: its words stay in the corpus."""
+    text = (corpus / "transcripts/changelog" / episode).read_text(encoding="utf-8")
+    words = re.sub(r"\[([^\]]*)\]\([^)]*\)|[*\\]", r"\1", " ".join(text.split()))
+    return " ".join(words[words.index(opening) :].split()[:count])
+
+
+@pytest.mark.parametrize(
+    ("episode", "opening", "count"),
+    [
+        ("gotime/go-time-218.md", "GraphQL is a specification", 36),
+        ("practicalai/practical-ai-148.md", "Pruning is", 35),
+        ("founderstalk/founders-talk-83.md", "Next.js Live doesn't", 47),
+    ],
+)
+def test_what_a_stranger_understands_is_taken(corpus: Path, episode: str, opening: str, count: int) -> None:
+    spoken = spoken_in(corpus, episode, opening, count)
+    assert [excerpt.text for excerpt in extract(EPISODE, interview(spoken))] == [spoken]
+
+
+@pytest.mark.parametrize(
+    ("episode", "opening", "count"),
+    [
+        # Each is well said, and leans on what only its listeners had heard.
+        ("founderstalk/founders-talk-40.md", "Cheddar can", 31),
+        ("news/changelog-news-137.md", "More broadly,", 34),
+        ("podcast/the-changelog-626.md", "Joran found a", 23),
+        ("news/changelog-news-124.md", "Scroll back", 37),
+        ("practicalai/practical-ai-94.md", "The main", 32),
+        ("news/changelog-news-2.md", "GitHub issues", 29),
+    ],
+)
+def test_what_leans_on_the_conversation_is_left(corpus: Path, episode: str, opening: str, count: int) -> None:
+    assert extract(EPISODE, interview(spoken_in(corpus, episode, opening, count))) == []
+
+
+@pytest.mark.parametrize("claim", list(CLAIMS))
+def test_a_published_claim_is_found_whatever_the_dialect(claim: str) -> None:
+    for body, media_type in ((vtt(claim), "text/vtt"), (srt(claim), "application/x-subrip")):
+        segments = parse_transcript(body, media_type)
+        (excerpt,) = extract(EPISODE, content(segments, find_sponsor_spans(segments)))
+        assert excerpt.text == CLAIMS[claim]
 
 
 def test_an_excerpt_is_one_speakers_words() -> None:
@@ -165,16 +241,16 @@ def test_the_label_says_who_where_and_on_what(title: str, show: str, speaker: st
     assert label(episode, speaker) == expected
 
 
-def typed_episodes(corpus: Path, every: int) -> list[list[Segment]]:
+def typed_episodes(corpus: Path, folder: str, every: int) -> list[list[Segment]]:
     sys.path.insert(0, str(corpus.parent / "tools"))
     try:
-        from replay_network import read_turns  # noqa: PLC0415  (it lies beside the repository)
+        read_turns = importlib.import_module("replay_network").read_turns  # it lies beside the repository
     finally:
         sys.path.pop(0)
-    paths = sorted((corpus / "transcripts" / "changelog").glob("*/*.md"))[::every]
+    paths = sorted((corpus / "transcripts" / "changelog").glob(f"{folder}/*.md"))
     return [
         [Segment(start_s=t.start, end_s=t.end, speaker=t.speaker, text=t.text) for t in read_turns(path.read_text())]
-        for path in paths
+        for path in random.Random(7).sample(paths, len(paths) // every)
     ]
 
 
@@ -183,12 +259,13 @@ def well_formed(excerpt: Candidate, segments: list[Segment]) -> None:
     assert 25 <= len(words) <= 60
     assert excerpt.text in " ".join(segment.text for segment in segments if segment.speaker == excerpt.speaker)
     assert not re.match(r"(?i)(it|this|that|they|he|she|those|which|there|here|so|and|but|because)\b", excerpt.text)
-    assert not re.search(r"(?i)\b(you|your|we|our|listeners|this episode|welcome|um)\b|\?|…|\.\.\.", excerpt.text)
+    assert not re.search(r"(?i)\b(your show|you guys|listeners|this episode|welcome|um)\b|\?|…|\.\.\.|--", excerpt.text)
     assert 0.0 <= excerpt.start_s < excerpt.end_s
 
 
-def test_real_interviews_give_few_excerpts_and_each_has_the_form_of_one(corpus: Path) -> None:
-    episodes = typed_episodes(corpus, 20)
+@pytest.mark.parametrize(("folder", "every"), [("[!n]*", 22), ("news", 3)])
+def test_most_real_episodes_give_an_excerpt_and_each_has_the_form_of_one(corpus: Path, folder: str, every: int) -> None:
+    episodes = typed_episodes(corpus, folder, every)
     given = []
     for segments in episodes:
         excerpts = extract(EPISODE, content(segments, find_sponsor_spans(segments)))
@@ -196,14 +273,15 @@ def test_real_interviews_give_few_excerpts_and_each_has_the_form_of_one(corpus: 
         for excerpt in excerpts:
             well_formed(excerpt, segments)
         given.append(len(excerpts))
-    # Padding is worse than silence, and silence everywhere would be a broken gate.
-    assert 0.1 * len(episodes) <= sum(count > 0 for count in given) <= 0.7 * len(episodes)
+    # A brief a day needs most episodes to give something; padding is worse than silence, so never all of them three.
+    assert 0.5 * len(episodes) <= sum(count > 0 for count in given) <= 0.9 * len(episodes)
+    assert sum(given) <= 1.5 * len(episodes)
 
 
 def test_three_hours_take_less_than_a_second_and_a_half(corpus: Path) -> None:
     segments: list[Segment] = []
     at = 0.0
-    for episode in typed_episodes(corpus, 40):
+    for episode in typed_episodes(corpus, "podcast", 8):
         for turn in episode:
             length = len(turn.text.split()) / 2.6
             segments.append(Segment(start_s=at, end_s=at + length, speaker=turn.speaker, text=turn.text))

@@ -7,6 +7,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
+from podbrief_assets.lake import dictionary
 from podbrief_assets.lake.contract import DUPLICATE_KEY, settle
 from podbrief_assets.lake.tables import TABLES
 
@@ -123,3 +124,9 @@ def test_a_transcript_has_words_or_a_reason():
     assert silent.counts == {"words_or_reason": 1}
     told = settle(table, pl.DataFrame([row | {"error": "404"}], schema=table.polars_schema))
     assert told.counts == {}
+
+
+def test_the_data_dictionary_says_what_the_contracts_say():
+    assert dictionary.PLACE.read_text(encoding="utf-8") == dictionary.markdown(), (
+        "run python -m podbrief_assets.lake.dictionary"
+    )
