@@ -13,12 +13,14 @@ Exit status: 0 when what was asked for was done, even though single items failed
 
 import csv
 import datetime as dt
+import io
 import json
 import os
 import sys
+import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,8 +119,6 @@ def main() -> None:
     """Run the command."""
     for message in _KNOWN_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
-    # The libraries that load models draw bars of their own, across ours.
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     app()
 
 
@@ -131,6 +131,11 @@ def _line(text: object, limit: int = 2_000) -> str:
     from podbrief_assets.delivery.render import one_line
 
     return one_line(str(text), limit)
+
+
+def _inert(drawn: str) -> str:
+    """Lines as they are, without the characters that turn them around: DuckDB escapes the other ones that act."""
+    return "".join(char for char in drawn if char == "\n" or unicodedata.category(char) not in ("Cc", "Cf"))
 
 
 def _complain(text: str) -> None:
@@ -379,7 +384,7 @@ def _fetch(url: str) -> tuple[bytes, str]:
 
 
 @shows_app.command("add")
-def shows_add(url: Annotated[str, typer.Argument(help="The address of the show's feed.")]) -> None:
+def shows_add(url: Annotated[str, typer.Argument(metavar="URL", help="The address of the show's feed.")]) -> None:
     """Add a show by its feed's address; the feed is read once to be sure that it is one.
 
     A feed that can't be reached just now is added all the same, and told. One that is none is not added.
@@ -407,7 +412,9 @@ def shows_add(url: Annotated[str, typer.Argument(help="The address of the show's
 
 
 @shows_app.command("import")
-def shows_import(source: Annotated[str, typer.Argument(help="An OPML file, or the address of one.")]) -> None:
+def shows_import(
+    source: Annotated[str, typer.Argument(metavar="FILE-OR-URL", help="An OPML file, or the address of one.")],
+) -> None:
     """Add every show of an OPML file; those that are there already stay as they are."""
     from podbrief_assets.episodes import identity, shows
 
@@ -447,7 +454,9 @@ def shows_list() -> None:
 
 
 @shows_app.command("remove")
-def shows_remove(show: Annotated[str, typer.Argument(help="Its address, exact title or identifier.")]) -> None:
+def shows_remove(
+    show: Annotated[str, typer.Argument(metavar="SHOW", help="Its address, exact title or identifier.")],
+) -> None:
     """Stop scanning a show. Its episodes and insights stay in the tables."""
     from podbrief_assets.episodes import shows
     from podbrief_assets.net import displayed
@@ -512,7 +521,7 @@ def _database(home: Home) -> Any:
 
 @subscribers_app.command("add")
 def subscribers_add(
-    address: Annotated[str, typer.Argument(help="The e-mail address.")],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The e-mail address.")],
     interest: Annotated[
         list[str] | None, typer.Option(help="What they want to know about, in their own words; may be repeated.")
     ] = None,
@@ -536,7 +545,10 @@ def subscribers_add(
 @subscribers_app.command("import")
 def subscribers_import(
     file: Annotated[
-        Path, typer.Argument(help="CSV with the header address,interests; several interests are separated by ;")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="CSV with the header address,interests; several interests are separated by ;"
+        ),
     ],
 ) -> None:
     """Add every subscriber of a CSV file; a broken line is told and leaves the others alone."""
@@ -586,7 +598,7 @@ def subscribers_list() -> None:
 @app.command()
 def sql(
     query: Annotated[
-        str | None, typer.Argument(help="A query; without one, queries are read from the terminal.")
+        str | None, typer.Argument(metavar="QUERY", help="A query; without one, queries are read from the terminal.")
     ] = None,
 ) -> None:
     """Query the tables with DuckDB. The file of views is rebuilt first, so it holds every day there is.
@@ -656,9 +668,10 @@ def _print_query(connection: Any, query: str) -> None:
             _write_csv(connection.execute(query))
         elif (result := connection.sql(query)) is not None:
             many = len(result.columns) * _COLUMN_WIDTH > out.width
-            result.show(
-                max_width=max(out.width, 80), render_mode=duckdb.RenderMode.COLUMNS if many else duckdb.RenderMode.ROWS
-            )
+            layout = duckdb.RenderMode.COLUMNS if many else duckdb.RenderMode.ROWS
+            with redirect_stdout(io.StringIO()) as drawn:
+                result.show(max_width=max(out.width, 80), render_mode=layout)
+            print(_inert(drawn.getvalue()), end="")
     except duckdb.Error as error:
         raise BadQuery(f"the query failed: {error}", "`podbrief sql 'SHOW TABLES'` lists the tables") from error
 

@@ -1,0 +1,446 @@
+"""The `podbrief` command as an operator meets it: what it prints, what it refuses, how it ends."""
+
+import csv
+import datetime as dt
+import io
+import json
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+from upath import UPath
+
+from podbrief_assets import cli, partitions
+from podbrief_assets.episodes import feed_state, shows
+from podbrief_assets.lake.contract import settle
+from podbrief_assets.lake.paths import Home
+from podbrief_assets.lake.storage import Lake
+from podbrief_assets.lake.tables import TABLES
+from podbrief_assets.resources import DatabaseResource
+from podbrief_assets.runner import DayReport, Failed
+from podbrief_assets_tests.network import Answer, Item, Network, vtt
+
+TODAY = dt.datetime.now(dt.UTC).date()
+YESTERDAY = TODAY - dt.timedelta(days=1)
+MORNING = dt.datetime.combine(YESTERDAY, dt.time(9), dt.UTC)
+# Rich markup, a colour, a window title, a bell, a line that turns around, an emoji's name, and a second line.
+HOSTILE = "A [bold red]loud[/] \x1b[31mred\x1b]0;owned\x07 \u202etitle\u202c :heart: [/nonsense]\nof two lines"
+HARMLESS = "A [bold red]loud[/] [31mred ]0;owned title :heart: [/nonsense] of two lines"
+
+
+def podbrief(*arguments: str, status: int = 0, stdin: str | None = None, data: bool = False) -> Result:
+    """Run the command in this process; it must end with `status`, and say nothing that acts unless it hands out `data`."""
+    result = CliRunner().invoke(cli.app, list(arguments), input=stdin)
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    assert result.exit_code == status, result.output
+    assert data or harmless(result.output), result.output
+    return result
+
+
+def harmless(text: str) -> bool:
+    return not any(unicodedata.category(char) in ("Cc", "Cf") and char not in "\n\t" for char in text)
+
+
+def lines(text: str) -> list[str]:
+    return text.strip().splitlines()
+
+
+def one_line(result: Result) -> str:
+    """What went wrong: one line on standard error, and nothing else on it."""
+    (line,) = lines(result.stderr)
+    assert line.startswith("podbrief: ")
+    return line
+
+
+# ------------------------------------------------------------------------------------------------------- run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--date", "2026-11-20", "--from", "2026-11-20"], "give --date, or --from and --to together"),
+        (["--date", "2026-11-20", "--from", "2026-11-20", "--to", "2026-11-21"], "give --date, or --from and --to"),
+        (["--from", "2026-11-20"], "give --date, or --from and --to together"),
+        (["--to", "2026-11-20"], "give --date, or --from and --to together"),
+        (["--date", "yesterday"], "“yesterday” is no day: write it as 2026-11-21"),
+        (["--date", "2026-02-30"], "“2026-02-30” is no day"),
+        (["--date", ""], "“” is no day"),
+        (["--from", "", "--to", ""], "“” is no day"),
+        (["--date", str(TODAY)], f"is not over yet in UTC: the last day that can be run is {YESTERDAY}"),
+        (["--date", "2999-01-01"], "is not over yet in UTC"),
+        (["--from", "2026-11-02", "--to", "2026-11-01"], "give the earlier day first"),
+        (["--date", str(partitions.START_DATE - dt.timedelta(days=1))], "set PODBRIEF_START_DATE to an earlier day"),
+        (["--date", "\x1b[31m[bold]x"], "“ [31m[bold]x” is no day"),
+    ],
+)
+def test_days_that_make_no_sense_are_refused_before_anything_is_made(home: Home, arguments: list[str], told: str):
+    assert told in one_line(podbrief("run", *arguments, status=2))
+    assert not home.root.exists()
+
+
+def test_a_setting_that_makes_no_sense_is_one_line(home: Home, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PODBRIEF_GPU_SLOTS", "all")
+    assert "PODBRIEF_GPU_SLOTS is “all”" in one_line(podbrief("run", status=1))
+
+
+def test_the_whole_way_on_a_terminal_less_machine(home: Home, network: Network):
+    """From nothing to a brief, each command in turn; titles are hostile, a transcript is missing."""
+    network.answers["/t/chips.vtt"] = Answer(vtt("chips"), "text/vtt")
+    feed = network.feed(
+        "tech",
+        [
+            Item("chips", MORNING, "Chips", "/t/chips.vtt"),
+            Item("hostile", MORNING, HOSTILE.replace("\x1b", "").replace("\x07", ""), "/t/missing.vtt"),
+        ],
+    )
+    assert lines(podbrief("shows", "list").stdout) == [
+        "no shows yet: `podbrief shows add URL` or `podbrief shows import FILE`"
+    ]
+    assert lines(podbrief("subscribers", "list").stdout) == [
+        "nobody yet: `podbrief subscribers add ADDRESS --interest TEXT`"
+    ]
+    assert f"added Tech Hour: 2 episodes, the newest of {YESTERDAY}" in podbrief("shows", "add", feed).stdout
+    podbrief("subscribers", "add", "ann@example.org", "--interest", "computer chips")
+    asked = ("brief", "show", "--date", str(YESTERDAY), "--subscriber")
+    assert one_line(podbrief(*asked, "ann@example.org", status=1)) == (
+        f"podbrief: {YESTERDAY} was not run yet: `podbrief run --date {YESTERDAY}` makes its briefs"
+    )
+
+    told = podbrief("run").stdout  # the day before today
+    assert f"✓ {YESTERDAY}  feeds: 1 changed; 2 new items · 2 episodes, 1 with a transcript" in told
+    assert "1 excerpt · 1 brief, 1 handed over now" in told
+    assert "  transcripts\n" in told, "a log file gets a line a step"
+    assert "1 item failed or needs a look" in told
+    (failed,) = [line for line in lines(told) if line.startswith(f"  {YESTERDAY}")]
+    assert failed.startswith(f"  {YESTERDAY} transcripts  Tech Hour: A [bold red]loud[/] [31mred")
+    assert f"{network.base}/t/missing.vtt is not there (404)" in failed
+    assert "OPENAI_API_KEY" in told
+    assert str(home.outbox) in told
+
+    brief = podbrief(*asked, "ann@example.org").stdout
+    assert "Nvidia sold more graphics chips" in brief
+    assert f"{network.base}/audio/chips.mp3#t=30" in brief
+    assert "nobody has the address bob@example.org: `podbrief subscribers list`" in one_line(
+        podbrief(*asked, "bob@example.org", status=1)
+    )
+    podbrief("subscribers", "add", "bob@example.org")
+    assert one_line(podbrief(*asked, "bob@example.org", status=1)).startswith(
+        f"podbrief: bob@example.org has no brief of {YESTERDAY}: "
+    )
+    assert "is no day" in one_line(
+        podbrief("brief", "show", "--subscriber", "ann@example.org", "--date", "soon", status=2)
+    )
+
+    (header, row) = lines(podbrief("shows", "list").stdout)
+    assert header.split("\t") == ["show", "address", "last read", "state"]
+    assert row.split("\t")[:2] == ["Tech Hour", feed] and row.endswith("\tfine")
+    answer = podbrief("sql", "SELECT title, transcripts FROM episodes ORDER BY title DESC", data=True).stdout
+    titles = {row["title"]: row for row in csv.DictReader(io.StringIO(answer))}
+    assert json.loads(titles["Chips"]["transcripts"])[0]["type"] == "text/vtt"
+    assert "removed Tech Hour; 0 shows left" in podbrief("shows", "remove", "Tech Hour").stdout
+
+
+def test_a_day_that_is_not_complete_ends_with_one(home: Home, network: Network):
+    home.root.mkdir(parents=True)
+    home.subscriptions.write_bytes(b"<html>no list</html>")
+    told = podbrief("run", "--date", str(YESTERDAY), status=1)
+    assert f"✗ {YESTERDAY}  not complete: scan: " in told.stdout
+    assert "the subscription list" in told.stdout
+    assert "Traceback" not in told.output
+
+
+def test_the_status_and_the_line_are_those_of_a_process_too(home: Home):
+    ended = subprocess.run(
+        [sys.executable, "-m", "podbrief_assets.cli", "run", "--date", str(TODAY)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (f"podbrief: {TODAY} is not over yet in UTC: the last day that can be run is {YESTERDAY}\n")
+
+
+@pytest.mark.parametrize("reports", [[DayReport(YESTERDAY, "0" * 36, error=HOSTILE)]])
+def test_what_strangers_wrote_is_read_and_does_nothing(reports: list[DayReport], capsys: pytest.CaptureFixture[str]):
+    cli.out.print(cli._day_line(reports[0]), soft_wrap=True)
+    reports[0].failed.append(Failed("transcripts", HOSTILE, HOSTILE))
+    reports[0].did["transcripts"] = {"failed": 1, "rejected": 2}
+    cli._print_failures(reports)
+    said = capsys.readouterr().out
+    assert harmless(said)
+    assert f"not complete: {HARMLESS}\n" in said
+    assert f"  {YESTERDAY} transcripts  {HARMLESS} – {HARMLESS}\n" in said
+    assert f"  {YESTERDAY} transcripts  2 rows in transcripts_rejected\n" in said
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=300))
+def test_any_text_is_printed_as_one_harmless_line(text: str):
+    written = io.StringIO()
+    cli.Console(file=written, highlight=False, emoji=False, width=40).print(cli._plain(text), soft_wrap=True)
+    assert harmless(written.getvalue().replace("\u200c", "").replace("\u200d", ""))
+    assert written.getvalue().count("\n") == 1
+
+
+def test_more_failures_than_are_listed_are_still_counted(capsys: pytest.CaptureFixture[str]):
+    report = DayReport(YESTERDAY, "0" * 36, did={"transcripts": {"failed": 4_812}})
+    report.failed += [Failed("transcripts", "one", "why"), Failed("transcripts", "and 4,811 more", "query the table")]
+    cli._print_failures([report])
+    assert "4,812 items failed or need a look" in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------------------------------------------------- shows
+
+
+def test_what_is_no_feed_is_not_added_and_named(home: Home, network: Network):
+    network.answers["/page.xml"] = Answer(b"<!doctype html><html><title>Hi</title><body>Hi</body></html>", "text/html")
+    told = one_line(podbrief("shows", "add", f"{network.base}/page.xml", status=1))
+    assert f"{network.base}/page.xml" in told and "web page" in told
+    assert f"{network.base}/gone.xml is not there (404)" in one_line(
+        podbrief("shows", "add", f"{network.base}/gone.xml", status=1)
+    )
+    assert "http" in one_line(podbrief("shows", "add", "not an address", status=1))
+    assert not home.subscriptions.exists()
+
+
+def test_a_feed_that_can_not_be_reached_is_added_with_a_word(home: Home):
+    told = podbrief("shows", "add", "http://127.0.0.1:1/feed.xml").stdout
+    assert "added http://127.0.0.1:1/feed.xml; it was not read: " in told
+    assert "can't be reached" in told
+    (only,) = shows.read_opml(home.subscriptions.read_bytes())
+    assert only.feed_url == "http://127.0.0.1:1/feed.xml"
+
+
+def test_a_show_is_there_once_in_whatever_spelling(home: Home, network: Network):
+    feed = network.feed("tech", [])
+    podbrief("shows", "add", feed)
+    told = one_line(podbrief("shows", "add", feed.upper().replace("/TECH.XML", "/tech.xml") + "/", status=1))
+    assert "“Tech Hour” is in the list already" in told
+    assert len(shows.read_opml(home.subscriptions.read_bytes())) == 1
+
+
+def test_the_token_of_a_paid_feed_is_never_shown(home: Home, network: Network):
+    network.feed("paid", [])
+    address = f"{network.base}/paid.xml?token=s3cret"
+    assert "s3cret" not in podbrief("shows", "add", address).output
+    assert "s3cret" not in podbrief("shows", "add", address, status=1).output
+    assert "s3cret" not in podbrief("shows", "list").output
+    assert "s3cret" not in podbrief("shows", "remove", address).output
+    assert shows.read_opml(home.subscriptions.read_bytes()) == []
+
+
+def test_a_private_address_is_refused_and_the_remedy_names_the_switch(
+    home: Home, network: Network, monkeypatch: pytest.MonkeyPatch
+):
+    feed = network.feed("tech", [])
+    network.answers["/list.opml"] = Answer(shows.write_opml([shows.Subscription(feed)]), "text/x-opml")
+    monkeypatch.delenv("PODBRIEF_ALLOW_PRIVATE_HOSTS")
+    for command in (("add", feed), ("import", f"{network.base}/list.opml")):
+        assert "PODBRIEF_ALLOW_PRIVATE_HOSTS" in one_line(podbrief("shows", *command, status=1))
+    assert not network.log, "nobody was asked"
+    monkeypatch.setenv("PODBRIEF_ALLOW_PRIVATE_HOSTS", "127.0.0.1")
+    assert "1 show added, 0 there already" in podbrief("shows", "import", f"{network.base}/list.opml").stdout
+
+
+def test_a_list_is_merged_and_what_is_left_out_is_told(home: Home, tmp_path: Path):
+    listed = [shows.Subscription(f"https://example.org/{name}.xml", HOSTILE) for name in "abc"]
+    file = tmp_path / "list.opml"
+    file.write_bytes(shows.write_opml(listed[:2]).replace(b"</body>", b'<outline text="x" xmlUrl="ftp://x"/></body>'))
+    told = podbrief("shows", "import", str(file))
+    assert "2 shows added, 0 there already; 2 shows in " in told.stdout
+    assert "“x” was left out: " in told.stderr
+    file.write_bytes(shows.write_opml(listed))
+    assert "1 show added, 2 there already; 3 shows in " in podbrief("shows", "import", str(file)).stdout
+    assert len(lines(podbrief("shows", "list").stdout)) == 4, "a line a show"
+
+
+def test_a_list_of_thousands_is_merged_at_once(home: Home, tmp_path: Path):
+    many = [shows.Subscription(f"https://example.org/{n}.xml", f"Show {n}") for n in range(5_000)]
+    home.root.mkdir(parents=True)
+    home.subscriptions.write_bytes(shows.write_opml(many[:4_000]))
+    (tmp_path / "list.opml").write_bytes(shows.write_opml(many))
+    told = podbrief("shows", "import", str(tmp_path / "list.opml")).stdout
+    assert "1,000 shows added, 4,000 there already; 5,000 shows in " in told
+    assert [one.feed_url for one in shows.read_opml(home.subscriptions.read_bytes())] == [one.feed_url for one in many]
+
+
+@pytest.mark.parametrize("source", ["no/such/file.opml", "."])
+def test_a_list_that_can_not_be_read_is_named(home: Home, source: str):
+    assert "can't be read" in one_line(podbrief("shows", "import", source, status=1))
+
+
+def test_a_show_is_removed_by_the_name_that_the_list_shows(home: Home):
+    address = "https://example.org/feed.xml"
+    home.root.mkdir(parents=True)
+    home.subscriptions.write_bytes(
+        shows.write_opml([shows.Subscription(address), shows.Subscription("https://example.org/other.xml")])
+    )
+    engine = DatabaseResource(url=home.database_url).engine
+    state = feed_state.FeedState(
+        address="example.org/feed.xml", feed_url=address, title="Its own title", show_id="id-1"
+    )
+    feed_state.save(engine, [state])
+    assert "Its own title" in podbrief("shows", "list").stdout
+    assert "no subscription has the address, title or identifier “Other”" in one_line(
+        podbrief("shows", "remove", "Other", status=1)
+    )
+    assert "1 show left" in podbrief("shows", "remove", "Its own title").stdout
+    (left,) = shows.read_opml(home.subscriptions.read_bytes())
+    assert left.feed_url == "https://example.org/other.xml"
+
+
+# ------------------------------------------------------------------------------------------------------- subscribers
+
+
+def test_adding_somebody_again_adds_their_interests(home: Home):
+    said = podbrief("subscribers", "add", "ann@example.org").stdout
+    assert "ann@example.org added as " in said and "--interest" in said
+    again = podbrief("subscribers", "add", "ANN@example.org", "--interest", HOSTILE, "--brief-size", "3").stdout
+    assert "was there already as" in again and "changed brief_size" in again
+    header, row = lines(podbrief("subscribers", "list").stdout)
+    assert header.split("\t") == ["subscriber", "address", "status", "a day", "interests"]
+    assert row.split("\t")[1:4] == ["ann@example.org", "active", "3"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nobody"], ["ann@example.org", "--brief-size", "99"], ["ann@example.org", "--timezone", "Mars/Base"]]
+)
+def test_a_subscriber_that_makes_no_sense_is_refused(home: Home, arguments: list[str]):
+    one_line(podbrief("subscribers", "add", *arguments, status=1))
+    assert "nobody yet" in podbrief("subscribers", "list").stdout
+
+
+def test_a_broken_line_of_a_list_is_told_and_leaves_the_others_alone(home: Home, tmp_path: Path):
+    file = tmp_path / "readers.csv"
+    file.write_text(
+        'address,interests\nann@example.org,chips;sleep\nnobody,\x1b[31m\n"bob@example.org",wheat\nann@example.org,buses\n'
+    )
+    told = podbrief("subscribers", "import", str(file))
+    assert "2 subscribers added, 0 there already, 1 line left out (told above)" in told.stdout
+    assert any(line.startswith("  line 3: ") for line in told.stderr.splitlines())
+    assert any("line 5: ann@example.org was on line 2 already" in line for line in told.stderr.splitlines())
+    rows = {row.split("\t")[1]: row.split("\t")[4] for row in lines(podbrief("subscribers", "list").stdout)[1:]}
+    assert rows == {"ann@example.org": "chips; sleep; buses", "bob@example.org": "wheat"}
+    again = podbrief("subscribers", "import", str(file)).stdout
+    assert "0 subscribers added, 2 there already" in again
+
+
+def test_a_list_that_is_none_is_one_line(home: Home, tmp_path: Path):
+    (tmp_path / "readers.xlsx").write_bytes(b"PK\x03\x04" + bytes(100))
+    told = one_line(podbrief("subscribers", "import", str(tmp_path / "readers.xlsx"), status=1))
+    assert "save it as “CSV UTF-8”" in told
+    assert "can't be read" in one_line(podbrief("subscribers", "import", str(tmp_path / "none.csv"), status=1))
+
+
+def test_a_database_that_can_not_be_opened_is_one_line_without_its_password(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "broken.sqlite").write_bytes(b"no database at all" * 100)
+    monkeypatch.setenv("PODBRIEF_DATABASE_URL", f"sqlite:///{tmp_path / 'broken.sqlite'}")
+    told = one_line(podbrief("subscribers", "list", status=1))
+    assert "the operational database can't be opened (file is not a database)" in told
+    assert "PODBRIEF_DATABASE_URL" in told
+    monkeypatch.setenv("PODBRIEF_DATABASE_URL", "nonsense://brief:hunter2@db.example.org/brief")
+    assert "hunter2" not in one_line(podbrief("subscribers", "list", status=1))
+
+
+# --------------------------------------------------------------------------------------------------------------- sql
+
+
+@pytest.fixture
+def warehouse(home: Home) -> Home:
+    """A lake with two shows, one of which has a hostile title."""
+    columns: dict[str, Any] = dict.fromkeys(TABLES["shows"].polars_schema)
+    rows = [
+        columns
+        | {
+            "show_id": name,
+            "feed_url": f"https://example.org/{name}",
+            "title": title,
+            "status": "active",
+            "categories": ["a", "b"],
+        }
+        for name, title in (("calm", "Calm"), ("hostile", HOSTILE))
+    ]
+    settled = settle(TABLES["shows"], pl.DataFrame(rows, schema=TABLES["shows"].polars_schema))
+    assert len(settled.valid) == 2, settled.counts
+    Lake(UPath(home.lake)).write(TABLES["shows"], settled.valid)
+    return home
+
+
+def test_a_query_through_a_pipe_is_answered_in_csv_with_every_row(warehouse: Home):
+    answer = podbrief("sql", "SELECT range AS n, [range] AS l, NULL AS nothing FROM range(3000)").stdout
+    rows = list(csv.reader(io.StringIO(answer)))
+    assert rows[0] == ["n", "l", "nothing"]
+    assert rows[1:] == [[str(n), f"[{n}]", ""] for n in range(3_000)]
+
+
+def test_show_tables_lists_every_table(warehouse: Home):
+    listed = set(lines(podbrief("sql", "SHOW TABLES").stdout))
+    assert {*TABLES} <= listed
+
+
+def test_a_broken_query_is_one_line_with_the_remedy(warehouse: Home):
+    told = one_line(podbrief("sql", "SELECT * FROM nonsense", status=1))
+    assert "nonsense" in told and "SHOW TABLES" in told
+
+
+def test_queries_can_not_change_anything(warehouse: Home):
+    assert "read-only" in one_line(podbrief("sql", "CREATE TABLE mine AS SELECT 1", status=1))
+
+
+def test_queries_from_a_pipe_are_answered_in_turn_and_a_broken_one_is_told(warehouse: Home):
+    told = podbrief("sql", stdin="SELECT 1 AS one;\nSELECT\n  nonsense;\nSELECT 2 AS two", status=1)
+    assert lines(told.stdout) == ["one", "1", "two", "2"]
+    assert "nonsense" in one_line(told)
+    assert podbrief("sql", stdin="").output == ""
+
+
+def test_on_a_terminal_a_wide_answer_keeps_every_column_and_nothing_acts(
+    warehouse: Home, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(cli, "out", cli.Console(force_terminal=True, width=100, emoji=False, highlight=False))
+    answer = podbrief("sql", "SELECT * FROM shows ORDER BY show_id").stdout
+    shown = {line.split("│")[1].strip() for line in lines(answer) if line.startswith("│")}
+    assert set(TABLES["shows"].polars_schema) <= shown, "a row for each column"
+    few = podbrief("sql", "SELECT show_id, title FROM shows ORDER BY show_id").stdout
+    assert "│ show_id │" in few and "│ calm    │ Calm " in few
+
+
+# -------------------------------------------------------------------------------------------------------------- help
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("", ["five insights a day", "PODBRIEF_HOME", "Exit status", "shows import FILE", "subscribers", "brief show"]),
+        ("run", ["--date", "--from", "--to", "yesterday", "costs next to nothing", "Exit status"]),
+        ("brief show", ["--subscriber", "--date", "as it was sent"]),
+        ("shows add", ["URL", "can't be reached just now is added all the same"]),
+        ("shows import", ["OPML file, or the address of one", "stay as they are"]),
+        ("shows list", ["last scan"]),
+        ("shows remove", ["address, exact title or identifier", "stay in the tables"]),
+        ("subscribers add", ["ADDRESS", "--interest", "--brief-size", "--timezone", "may be repeated"]),
+        ("subscribers import", ["address,interests", "separated by ;", "a broken line is told"]),
+        ("subscribers list", ["interests"]),
+        ("sql", ["DuckDB", "SHOW TABLES", "CSV with every row", "read from the terminal"]),
+        ("ui", ["--port", "--host", "backfills"]),
+    ],
+)
+def test_help_says_what_a_command_does(command: str, words: list[str]):
+    shown = " ".join(podbrief(*command.split(), "--help").stdout.replace("│", " ").split())
+    for word in words:
+        assert word in shown
+
+
+def test_help_answers_at_once(tmp_path: Path):
+    code = "import sys; import podbrief_assets.cli; print({'dagster', 'polars', 'duckdb', 'sqlalchemy'} & set(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert ended.stdout.strip() == "set()"
