@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Stamped with what it was made from: quick when nothing changed, made anew when a requirement did.
 READY := $(VENV)/.ready
-export PODBRIEF_HOME ?= $(CURDIR)/data
+# Your own installation once it has shows; until then the demonstration, once there is one.
+DEMO := $(CURDIR)/data/demo
+export PODBRIEF_HOME ?= $(if $(wildcard data/shows.opml),$(CURDIR)/data,$(if $(wildcard data/demo),$(DEMO),$(CURDIR)/data))
 
-.PHONY: setup test lint format ui clean
+.PHONY: setup brief test lint format ui clean
 
 setup: $(READY)
 
@@ -16,6 +18,9 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Installing podbrief into $(VENV) (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,offline]'
 	@touch $@
+
+brief: $(READY)
+	@PODBRIEF_HOME=$(DEMO) $(BIN)/podbrief sample
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses 2
@@ -31,6 +36,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 ui: $(READY)
+	@echo "Dagster's UI on $(PODBRIEF_HOME)"
 	$(BIN)/podbrief ui
 
 # What was installed and what tools left behind; data/ stays, since it holds what can't be made again.

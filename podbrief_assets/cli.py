@@ -46,6 +46,10 @@ class BadArgument(PermanentFailure):
     """What was given on the command line makes no sense."""
 
 
+class NotTheSample(PermanentFailure):
+    """The home that the sample would run in is somebody's own."""
+
+
 class NoBrief(PermanentFailure):
     """A subscriber has no brief of a day."""
 
@@ -182,8 +186,7 @@ def run(
     """
     if (date is not None and (first, last) != (None, None)) or (first is None) != (last is None):
         raise BadArgument("one day or several", "give --date, or --from and --to together")
-    from podbrief_assets import instance as instances
-    from podbrief_assets.runner import BadDay, days_between, run_days
+    from podbrief_assets.runner import BadDay, days_between
 
     yesterday = (dt.datetime.now(dt.UTC) - dt.timedelta(days=1)).date().isoformat()
     one = yesterday if date is None else date
@@ -192,6 +195,18 @@ def run(
     except BadDay as error:
         raise BadArgument(error.what, error.remedy) from error
     home = Home.from_environment()
+    reports = _run_days(home, days)
+    _print_failures(reports)
+    _print_places(home, reports)
+    if not all(report.complete for report in reports):
+        raise typer.Exit(1)
+
+
+def _run_days(home: Home, days: "Sequence[dt.date]") -> "list[DayReport]":
+    """Run days with a progress display; each day's line is printed as it ends."""
+    from podbrief_assets import instance as instances
+    from podbrief_assets.runner import run_days
+
     instance = instances.prepare(home)
     from podbrief_assets.definitions import build_defs
 
@@ -204,10 +219,7 @@ def run(
     except KeyboardInterrupt as error:
         err.print("stopped; what was finished is kept, and the next run goes on from there")
         raise typer.Exit(STOPPED) from error
-    _print_failures(reports)
-    _print_places(home, reports)
-    if not all(report.complete for report in reports):
-        raise typer.Exit(1)
+    return reports
 
 
 class _Progress:
@@ -266,7 +278,8 @@ def _day_line(report: "DayReport") -> str:
     transcripts, briefs = did["transcripts"], did["user_briefs"]
     usable = rows["transcripts"] - transcripts["origins"].get("none", 0)
     parts.append(f"{_count(rows['episodes'], 'episode')}, {usable:,} with a transcript")
-    parts.append(f"{_count(transcripts['words'], 'word')} ({_count(transcripts['fetched'], 'file')} fetched)")
+    heard = f", {transcripts['recognised']:,} recognised" if transcripts["recognised"] else ""
+    parts.append(f"{_count(transcripts['words'], 'word')} ({_count(transcripts['fetched'], 'file')} fetched{heard})")
     kind = "insight" if did["insight_candidates"]["extractor"] == "llm" else "excerpt"
     parts.append(_count(rows["insight_candidates"], kind))
     if cost := did["insight_candidates"].get("cost_usd"):
@@ -315,6 +328,97 @@ def _print_places(home: Home, reports: "Sequence[DayReport]") -> None:
     )
 
 
+# ------------------------------------------------------------------------------------------------- sample and doctor
+
+
+@app.command("sample")
+def sample_run(
+    folder: Annotated[Path, typer.Option(help="Where the sample lies.")] = Path("data/sample"),
+) -> None:
+    """Run the sample: three days of five invented shows, served on this machine, heard and made into briefs.
+
+    It lives in a home of its own (PODBRIEF_HOME, by default data/demo), never among real shows. The first run fixes
+    its days, so that running it again finds nothing new.
+    """
+    from podbrief_assets import sample
+
+    os.environ.setdefault("PODBRIEF_HOME", "data/demo")
+    # The sample's own server and nothing else on this machine.
+    os.environ["PODBRIEF_ALLOW_PRIVATE_HOSTS"] = f"127.0.0.1:{sample.PORT}"
+    home = Home.from_environment()
+    today = sample.first_run(home.root, dt.datetime.now(dt.UTC).date())
+    days = sample.days(today)
+    with sample.serving(folder, today, port=sample.PORT) as base:
+        addresses = _subscribe_sample(home, sample.feed_urls(folder, base), folder / "subscribers.csv")
+        out.print(f"[bold]{_count(len(addresses), 'subscriber')}, {_count(len(days), 'day')} of invented shows[/]")
+        reports = _run_days(home, days)
+    new = sum(report.did.get("feed_items", {}).get("new_items", 0) for report in reports)
+    if not new and all(report.complete for report in reports):
+        out.print("Nothing is new since the last run: these are the briefs that were sent then.")
+    for address in addresses:
+        out.print()
+        out.rule(f"[bold]{_plain(address)}[/]", align="left")
+        try:
+            out.print(_brief_text(home, address, days[-1]), markup=False, soft_wrap=True)
+        except NoBrief as error:
+            out.print(_plain(error), soft_wrap=True)
+    _print_failures(reports)
+    _print_places(home, reports)
+    out.print(
+        "\nNext, try\n"
+        "  your own shows    podbrief shows add URL, podbrief subscribers add ADDRESS --interest TEXT, podbrief run\n"
+        "  a language model  OPENAI_API_KEY=… or OPENAI_BASE_URL=http://…: insights in the third person, not excerpts\n"
+        "  a GPU             a CUDA build of torch and PODBRIEF_ASR_MODEL=openai/whisper-large-v3-turbo\n"
+        "podbrief doctor says what would be used.",
+        markup=False,
+        soft_wrap=True,
+    )
+    if not all(report.complete for report in reports):
+        raise typer.Exit(1)
+
+
+def _subscribe_sample(home: Home, feeds: "Sequence[str]", subscribers_csv: Path) -> list[str]:
+    """Subscribe to the sample's feeds, and add its readers; returns their addresses.
+
+    Raises:
+        NotTheSample: the home holds other shows.
+    """
+    from podbrief_assets.database import session
+    from podbrief_assets.episodes import shows
+    from podbrief_assets.subscribers import database as subscribers
+    from podbrief_assets.subscribers.importing import read_csv
+
+    strangers = [one.feed_url for one in _subscriptions(home) if one.feed_url not in feeds]
+    if strangers:
+        raise NotTheSample(
+            f"{home.root} holds shows that are not the sample's", "set PODBRIEF_HOME to an empty folder, as data/demo"
+        )
+    _save(home, [shows.Subscription(feed) for feed in feeds])
+    listed = read_csv(_read(subscribers_csv))
+    with session(_database(home)) as transaction:
+        subscribers.add_all(transaction, listed.rows)
+    return [row.address for row in listed.rows]
+
+
+@app.command()
+def doctor() -> None:
+    """Say which models, device, key, database and folders would be used, what is missing, and how to get it.
+
+    Exit status 1 when something is missing that a run needs.
+    """
+    from podbrief_assets.doctor import examine
+
+    marks = {"fine": "[green]✓[/]", "note": "[yellow]·[/]", "missing": "[bold red]✗[/]"}
+    missing = False
+    for finding in examine(Home.from_environment()):
+        missing |= finding.state == "missing"
+        out.print(f"{marks[finding.state]} [bold]{finding.what}[/]: {_plain(finding.found)}", soft_wrap=True)
+        if finding.remedy:
+            out.print(f"    {_plain(finding.remedy)}", soft_wrap=True, style="dim")
+    if missing:
+        raise typer.Exit(1)
+
+
 # ------------------------------------------------------------------------------------------------------------- briefs
 
 
@@ -324,6 +428,16 @@ def brief_show(
     date: Annotated[str, typer.Option(help="The day, as 2026-11-21.")],
 ) -> None:
     """Print a subscriber's brief of a day, as it was sent."""
+    out.print(_brief_text(Home.from_environment(), subscriber, _day(date)), markup=False, soft_wrap=True)
+
+
+def _brief_text(home: Home, subscriber: str, day: dt.date) -> str:
+    """A subscriber's brief of a day as text.
+
+    Raises:
+        NoBrief: there is none.
+        UnknownSubscriber, BadAddress: nobody has that address.
+    """
     import polars as pl
     from upath import UPath
 
@@ -334,7 +448,6 @@ def brief_show(
     from podbrief_assets.lake.tables import TABLES
     from podbrief_assets.subscribers.database import id_of
 
-    home, day = Home.from_environment(), _day(date)
     engine = _database(home)
     with session(engine, read_only=True) as transaction:
         subscriber_id = id_of(transaction, subscriber)
@@ -350,7 +463,7 @@ def brief_show(
     brief = brief_of(
         rows.to_dicts(), day, reader.interests if reader else (), reader.brief_size if reader else len(rows)
     )
-    out.print(render_text(brief), markup=False, soft_wrap=True)
+    return render_text(brief)
 
 
 # -------------------------------------------------------------------------------------------------------------- shows

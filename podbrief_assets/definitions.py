@@ -8,6 +8,7 @@ Loading this imports neither torch nor transformers: the UI, the daemon and ever
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import dagster as dg
@@ -44,6 +45,7 @@ def build_defs(home: Home | None = None, **overrides: Any) -> dg.Definitions:
         "ledger": resources.DeliveryLedger(database=database),
         "subscriptions": resources.Subscriptions(path=str(home.subscriptions)),
         "web": resources.Web(),
+        "speech": resources.Speech.from_environment(os.environ),
         "embedding_model": resources.EmbeddingModel(model=EMBEDDING_MODEL, dimension=EMBEDDING_DIMENSION),
         "language_model": resources.LanguageModel(),
         "outbox": resources.OutboxResource(root=str(home.outbox)),

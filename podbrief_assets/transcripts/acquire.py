@@ -1,0 +1,310 @@
+"""Get each episode's words: the publisher's file where there is one, else what is heard in the audio.
+
+Belongs here: which of the two is tried, what is kept of it under which key, what is worth trying again.
+Doesn't: reading files (`publisher.py`), HTTP (`net.py`), decoding (`audio.py`), recognition (`speech.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from podbrief_assets import models, net
+from podbrief_assets.errors import PodbriefError, TransientFailure
+from podbrief_assets.lake.cache import Cache, key_of
+from podbrief_assets.transcripts import Segment, audio, duration_s, is_timed, publisher
+from podbrief_assets.transcripts.speech import ModelUnusable, SpeechRecognizer
+
+# Part of every key: another number has every file read, and every recording heard, again.
+VERSION = "1"
+
+_AT_ONCE = 16
+_MAX_BYTES = 20 * 2**20
+# Recordings on the disk at once: enough to fetch the next while one is heard, few enough for any disk.
+_RECORDINGS_AT_ONCE = 4
+# A publisher's file often follows its episode by a day or two. After a week it is not coming.
+_WORTH_ASKING_AGAIN = dt.timedelta(days=7)
+
+Done = Callable[[str], None]
+
+
+async def published(
+    episodes: Sequence[dict[str, Any]],
+    client: Callable[[], net.Client],
+    cache: Cache,
+    now: dt.datetime,
+    done: Done,
+) -> list[dict[str, Any]]:
+    """The `transcripts` rows of `episodes`, in their order, several fetched at once.
+
+    Args:
+        episodes: `episodes` rows.
+        client: Opens the way out; not called while everything is known.
+        cache: Where each finished episode is kept at once.
+        now: Decides what is worth asking for again.
+        done: Told of each finished episode: `fetched`, `cached` or `without a file`.
+    """
+    rows: list[dict[str, Any] | None] = [_kept(episode, cache, now) for episode in episodes]
+    missing = [index for index, row in enumerate(rows) if row is None]
+    for _ in range(len(rows) - len(missing)):
+        done("cached")
+    if not missing:
+        return [row for row in rows if row is not None]
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async with client() as web:
+
+        async def one(index: int) -> None:
+            async with gate:
+                rows[index] = await _transcribe(episodes[index], web, cache)
+            done("without a file" if rows[index]["error"] else "fetched")  # type: ignore[index]
+
+        async with asyncio.TaskGroup() as group:
+            for index in missing:
+                group.create_task(one(index))
+    return [row for row in rows if row is not None]
+
+
+def _key(episode: dict[str, Any]) -> str:
+    """Another address or another version of the item is another question."""
+    return key_of(
+        version=VERSION, episode=episode["episode_id"], item=episode["digest"], transcripts=episode["transcripts"]
+    )
+
+
+def _kept(episode: dict[str, Any], cache: Cache, now: dt.datetime) -> dict[str, Any] | None:
+    row: dict[str, Any] | None = cache.get_json(_key(episode))
+    if row is None:
+        return None
+    young = now - episode["published_at"] < _WORTH_ASKING_AGAIN
+    if row["error"] and young and episode["transcripts"]:
+        return None
+    return {**row, "date": episode["date"]}
+
+
+async def _transcribe(episode: dict[str, Any], web: net.Client, cache: Cache) -> dict[str, Any]:
+    segments, source, language, problems = await _from_publisher(episode, web)
+    row = _row(episode, segments, source, language, _reason(episode, problems) if not segments else None)
+    # What may work at the next run is not kept; what will not is, until its episode or its address changes.
+    if segments or not any(isinstance(problem, TransientFailure) for problem in problems):
+        cache.put_json(_key(episode), {name: value for name, value in row.items() if name != "date"})
+    return row
+
+
+async def _from_publisher(
+    episode: dict[str, Any], web: net.Client
+) -> tuple[list[Segment], str | None, str | None, list[PodbriefError]]:
+    """The first of the publisher's files that can be the episode's words, and what was wrong with those before it."""
+    problems: list[PodbriefError] = []
+    for link in publisher.choose(episode["transcripts"], episode["language"]):
+        try:
+            reply = await web.get(link["url"], max_bytes=_MAX_BYTES)
+            segments = publisher.parse_transcript(reply.content, reply.headers.get("content-type") or link["type"])
+            if episode["duration_s"]:
+                segments = publisher.rescale(segments, episode["duration_s"])
+            if reason := publisher.plausible(segments, episode["duration_s"]):
+                raise publisher.NotATranscript(f"{link['url']} can't be this episode's transcript", reason)
+        except PodbriefError as error:
+            problems.append(error)
+        else:
+            return segments, link["url"], link["language"] or episode["language"], problems
+    return [], None, None, problems
+
+
+def _reason(episode: dict[str, Any], problems: Sequence[PodbriefError]) -> str:
+    if not problems:
+        return "the feed offers no transcript of this episode: ask the publisher for one"
+    return "; ".join(str(problem) for problem in problems)
+
+
+def _row(
+    episode: dict[str, Any], segments: Sequence[Segment], source: str | None, language: str | None, error: str | None
+) -> dict[str, Any]:
+    return {
+        "episode_id": episode["episode_id"],
+        "show_id": episode["show_id"],
+        "origin": "publisher" if segments else "none",
+        "source_url": source,
+        "model": None,
+        "language": language.lower() if language else None,
+        "duration_s": duration_s(segments) if segments else None,
+        "timed": is_timed(segments),
+        "error": error,
+        "date": episode["date"],
+        **_words(segments),
+    }
+
+
+def _words(segments: Sequence[Segment]) -> dict[str, Any]:
+    """The columns of a row that hold the words themselves."""
+    stored = [{name: value for name, value in asdict(segment).items() if name != "timed"} for segment in segments]
+    digest = hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
+    return {
+        "words": sum(len(segment.text.split()) for segment in segments),
+        "segments": stored,
+        "digest": digest if segments else None,
+    }
+
+
+def heard(
+    episodes: Sequence[dict[str, Any]],
+    rows: Sequence[dict[str, Any]],
+    client: Callable[[], net.Client],
+    cache: Cache,
+    recognizer: SpeechRecognizer,
+    now: dt.datetime,
+    done: Done,
+) -> list[dict[str, Any]]:
+    """`rows` with the words that are heard in the audio wherever the publisher gave none.
+
+    A recording is known by the digest of its bytes: under another address, on another day, on another machine that
+    shares the cache it is not heard again. Each is kept as soon as it is finished.
+
+    Args:
+        episodes, rows: `episodes` rows and what `published` made of them, in the same order.
+        client: Opens the way out; not called while everything is known.
+        done: Told of each episode without a publisher's words: `recognised`, `known` or `failed`.
+    """
+    found = list(rows)
+    silent = [n for n, row in enumerate(rows) if row["origin"] == "none" and episodes[n]["audio_url"]]
+    memory = _Memory(cache, recognizer, now)
+    unknown = []
+    for number in silent:
+        if (kept := memory.recall(episodes[number])) is None:
+            unknown.append(number)
+        else:
+            found[number] = _heard_row(rows[number], kept)
+            done("known")
+    for start in range(0, len(unknown), _RECORDINGS_AT_ONCE):
+        some = unknown[start : start + _RECORDINGS_AT_ONCE]
+        with tempfile.TemporaryDirectory(prefix="podbrief-") as folder:
+            fetched = asyncio.run(_fetch(client, {n: episodes[n]["audio_url"] for n in some}, Path(folder)))
+            for number in some:
+                recording = fetched[number]
+                outcome = memory.hear(episodes[number], recording)
+                found[number] = _heard_row(rows[number], outcome)
+                done("failed" if outcome.error else "recognised")
+                if isinstance(recording, net.Download):
+                    recording.path.unlink(missing_ok=True)
+    return found
+
+
+@dataclass(frozen=True)
+class _Hearing:
+    """What came of one recording."""
+
+    model: str
+    segments: tuple[Segment, ...] = ()
+    duration_s: float | None = None
+    language: str | None = None
+    error: str | None = None
+
+
+class _Memory:
+    """Hears each recording once."""
+
+    def __init__(self, cache: Cache, recognizer: SpeechRecognizer, now: dt.datetime) -> None:
+        self._recordings, self._hearings = cache.section("recordings"), cache.section("speech")
+        self._recognizer, self._now = recognizer, now
+        self._unusable: PodbriefError | None = None
+
+    def recall(self, episode: dict[str, Any]) -> _Hearing | None:
+        """What is known of the episode's audio without fetching it; None where it has to be fetched or heard."""
+        known = self._recordings.get_json(self._recording_key(episode))
+        if known is None:
+            return None
+        if known.get("error"):
+            young = self._now - episode["published_at"] < _WORTH_ASKING_AGAIN
+            return None if young else _Hearing(self._recognizer.model, error=known["error"])
+        return self._kept(episode, known["digest"])
+
+    def hear(self, episode: dict[str, Any], recording: net.Download | PodbriefError) -> _Hearing:
+        """Recognise a recording that was fetched, or tell why it was not; what will not change is kept."""
+        key = self._recording_key(episode)
+        if isinstance(recording, PodbriefError):
+            if not isinstance(recording, TransientFailure):
+                self._recordings.put_json(key, {"error": str(recording)})
+            return self._failure(recording)
+        self._recordings.put_json(key, {"digest": recording.digest})
+        if kept := self._kept(episode, recording.digest):
+            return kept
+        if self._unusable:
+            return self._failure(self._unusable)
+        try:
+            words = self._recognizer.listen(recording.path, episode["language"])
+        except (models.ModelMissing, ModelUnusable) as error:
+            self._unusable = error  # not this recording's fault: the others would only fail the same way
+            return self._failure(error)
+        except TransientFailure as error:
+            return self._failure(error)
+        except PodbriefError as error:
+            hearing = self._failure(error)
+        else:
+            hearing = _Hearing(self._recognizer.model, words.segments, words.duration_s, words.language or None)
+            if not words.segments:
+                silence = f"no speech was heard in {words.duration_s / 60:.0f} minutes of audio: listen to it"
+                hearing = _Hearing(self._recognizer.model, duration_s=words.duration_s, error=silence)
+        self._hearings.put_json(self._hearing_key(episode, recording.digest), asdict(hearing))
+        return hearing
+
+    def _failure(self, error: PodbriefError) -> _Hearing:
+        return _Hearing(self._recognizer.model, error=str(error))
+
+    def _kept(self, episode: dict[str, Any], digest: str) -> _Hearing | None:
+        stored = self._hearings.get_json(self._hearing_key(episode, digest))
+        if stored is None:
+            return None
+        return _Hearing(**{**stored, "segments": tuple(Segment(**segment) for segment in stored["segments"])})
+
+    def _recording_key(self, episode: dict[str, Any]) -> str:
+        return key_of(episode=episode["episode_id"], item=episode["digest"], audio=episode["audio_url"])
+
+    def _hearing_key(self, episode: dict[str, Any], digest: str) -> str:
+        return key_of(version=VERSION, model=self._recognizer.model, audio=digest, language=episode["language"])
+
+
+async def _fetch(
+    client: Callable[[], net.Client], addresses: dict[int, str], folder: Path
+) -> dict[int, net.Download | PodbriefError]:
+    """Fetch several recordings at once; a failure is its own recording's."""
+
+    async def one(web: net.Client, number: int) -> net.Download | PodbriefError:
+        try:
+            return await audio.fetch(web, addresses[number], folder / str(number) / _file_name(addresses[number]))
+        except PodbriefError as error:
+            return error
+
+    async with client() as web:
+        fetched = await asyncio.gather(*(one(web, number) for number in addresses))
+    return dict(zip(addresses, fetched, strict=True))
+
+
+def _file_name(address: str) -> str:
+    """What an operator will recognise the recording by, safe as a file's name."""
+    name = re.sub(r"[^\w.-]+", "-", urlsplit(address).path.rpartition("/")[2])[-80:].lstrip(".-")
+    return name or "recording"
+
+
+def _heard_row(row: dict[str, Any], hearing: _Hearing) -> dict[str, Any]:
+    """The row of an episode whose publisher gave no words, with what was heard."""
+    if hearing.error:
+        return {**row, "error": f"{row['error']}; speech recognition: {hearing.error}"}
+    return {
+        **row,
+        "origin": "recognised",
+        "model": hearing.model,
+        "language": hearing.language or row["language"],
+        "duration_s": hearing.duration_s,
+        "timed": True,
+        "error": None,
+        **_words(hearing.segments),
+    }
