@@ -7,7 +7,6 @@ Doesn't: which runs there are (`automation.py`, `cli.py`).
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,19 +14,14 @@ from pathlib import Path
 import dagster as dg
 import psutil
 
-from podbrief_assets.errors import PermanentFailure
+from podbrief_assets.environment import BadSetting, whole_number
 from podbrief_assets.lake.files import write_bytes
 from podbrief_assets.lake.paths import Home
 
 PROCESS_TAG = "podbrief/process"
 # How many steps may use the GPU, or ask the language model, at the same time on the whole instance.
 POOLS = {"gpu": "PODBRIEF_GPU_SLOTS", "llm": "PODBRIEF_LLM_SLOTS"}
-_SMALL_NUMBER = re.compile("[0-9]{1,4}")
 _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
-
-
-class BadSetting(PermanentFailure):
-    """An environment variable that podbrief can't use."""
 
 
 def prepare(home: Home) -> dg.DagsterInstance:
@@ -74,13 +68,7 @@ def pool_limits(environ: Mapping[str, str]) -> dict[str, int]:
     Raises:
         BadSetting: A limit is no whole number from 1 to 1000.
     """
-    limits = {}
-    for pool, variable in POOLS.items():
-        value = environ.get(variable) or "1"
-        if not _SMALL_NUMBER.fullmatch(value) or not 1 <= int(value) <= 1000:
-            raise BadSetting(f"{variable} is “{value[:40]}”", "give a whole number from 1 to 1000")
-        limits[pool] = int(value)
-    return limits
+    return {pool: whole_number(environ, variable, 1, 1000) for pool, variable in POOLS.items()}
 
 
 def _settings_file() -> Path:

@@ -39,6 +39,7 @@ import brotli  # type: ignore[import-untyped]
 import httpcore2
 import httpx2
 
+from podbrief_assets.environment import BadSetting
 from podbrief_assets.errors import PermanentFailure, TransientFailure
 from podbrief_assets.lake.files import replacing
 
@@ -54,10 +55,6 @@ MEBIBYTE: Final = 1024 * 1024
 
 
 # ── what a fetch can end in ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-class BadSetting(PermanentFailure):
-    """An environment variable that configures fetching does not say anything that can be followed."""
 
 
 class BadAddress(PermanentFailure):

@@ -12,28 +12,24 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from podbrief_assets.errors import PermanentFailure
+from podbrief_assets.environment import BadSetting
 
 # Days before it can't be asked for. Dagster shows one partition for each day from there on; it is at its best
 # below 100,000 of them an asset, which is 270 years.
 _VARIABLE = "PODBRIEF_START_DATE"
 
 
-class BadStartDate(PermanentFailure):
-    """PODBRIEF_START_DATE is no day."""
-
-
 def start_date(environ: Mapping[str, str]) -> dt.date:
     """The first day that exists.
 
     Raises:
-        BadStartDate: the environment names something else than a day.
+        BadSetting: the environment names something else than a day.
     """
     text = environ.get(_VARIABLE) or "2026-01-01"
     try:
         return dt.date.fromisoformat(text)
     except ValueError as error:
-        raise BadStartDate(f"{_VARIABLE} is “{text[:40]}”", "write a day as 2026-01-01") from error
+        raise BadSetting(f"{_VARIABLE} is “{text[:40]}”", "write a day as 2026-01-01") from error
 
 
 START_DATE = start_date(os.environ)

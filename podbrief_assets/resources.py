@@ -19,7 +19,7 @@ from upath import UPath
 from podbrief_assets import database, net
 from podbrief_assets.delivery.ledger import Ledger
 from podbrief_assets.delivery.mailer import Outbox
-from podbrief_assets.errors import PermanentFailure
+from podbrief_assets.environment import whole_number
 from podbrief_assets.insights.embeddings import SentenceEncoder
 from podbrief_assets.insights.llm import LlmExtractor, LlmSettings, configured
 from podbrief_assets.lake.cache import Cache
@@ -41,10 +41,6 @@ __all__ = [
     "WarehouseFile",
     "Web",
 ]
-
-
-class BadSetting(PermanentFailure):
-    """An environment variable that podbrief can't use."""
 
 
 class CacheResource(dg.ConfigurableResource[Cache]):
@@ -132,10 +128,8 @@ class Speech(dg.ConfigurableResource[SpeechRecognizer]):
             BadSetting: the batch size is no whole number from 1 to 1024.
         """
         given = {name: environ.get(f"PODBRIEF_ASR_{name.upper()}") for name in ("model", "device", "dtype")}
-        batch = environ.get("PODBRIEF_ASR_BATCH_SIZE") or str(cls.model_fields["batch_size"].default)
-        if not batch.isascii() or not batch.isdigit() or not 1 <= int(batch) <= 1024:
-            raise BadSetting(f"PODBRIEF_ASR_BATCH_SIZE is “{batch[:40]}”", "give a whole number from 1 to 1024")
-        return cls(batch_size=int(batch), **{name: value for name, value in given.items() if value})
+        batch = whole_number(environ, "PODBRIEF_ASR_BATCH_SIZE", SpeechRecognizer.batch_size, 1024)
+        return cls(batch_size=batch, **{name: value for name, value in given.items() if value})
 
     @property
     def recognizer(self) -> SpeechRecognizer | None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
+from podbrief_assets.environment import BadSetting
 from podbrief_assets.errors import PermanentFailure, PodbriefError, TransientFailure
 from podbrief_assets.insights.candidates import Candidate, Episode, Extraction, Rejection
 from podbrief_assets.insights.grounding import NOTES_CHARACTERS, QUOTE_WORDS, locate, refusal
@@ -52,10 +53,6 @@ _MOST_STARTS = 20
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Failures
-
-
-class BadSetting(PermanentFailure):
-    """An environment variable holds what can't be used."""
 
 
 class LlmUnavailable(PodbriefError):

@@ -16,17 +16,12 @@ from pathlib import Path
 import polars as pl
 from upath import UPath
 
-from podbrief_assets.errors import PermanentFailure
 from podbrief_assets.lake import files
 from podbrief_assets.lake.tables import TABLES, Table
 
 # Schemes that Polars reads by itself, in parallel and by column; any other goes through fsspec, whole files at a time.
 _POLARS_SCHEMES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl")
 _DAY = re.compile(r"date=(\d{4}-\d{2}-\d{2})$")
-
-
-class DamagedLake(PermanentFailure):
-    """A file of the lake can't be read."""
 
 
 @dataclass(frozen=True)

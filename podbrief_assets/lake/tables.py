@@ -17,9 +17,11 @@ from typing import Any, Literal
 import dataframely as dy
 import polars as pl
 
+from podbrief_assets.environment import whole_number
+
 # Set both or neither: a vector's column has a fixed length. Vectors of two models never lie in one folder.
 EMBEDDING_MODEL = os.environ.get("PODBRIEF_EMBEDDING_MODEL", "sentence-transformers/all-MiniLM-L6-v2")
-EMBEDDING_DIMENSION = int(os.environ.get("PODBRIEF_EMBEDDING_DIMENSION", "384"))
+EMBEDDING_DIMENSION = whole_number(os.environ, "PODBRIEF_EMBEDDING_DIMENSION", 384, 65_536)
 
 WEB_ADDRESS = r"^https?://[^\s/]+"
 

@@ -21,6 +21,7 @@ from podbrief_assets.scores.neighbours import Floats, nearest
 
 GROUP = "scores"
 _REMEMBERED = 30  # days: what was said before that is worth saying again
+_SCORED = ("text", "names")  # what the pair test and the parts of a score look at
 
 
 @table_asset("insight_scores", group=GROUP, code_version=f"{signals.VERSION}.{duplicates.VERSION}", kinds={"numpy"})
@@ -32,9 +33,11 @@ def insight_scores(
 ) -> TableResult:
     """Score the day's insights, and find what they repeat of the 30 days before and of one another."""
     day = dt.date.fromisoformat(context.partition_key)
-    today = _with_vectors(insight_candidates, insight_embeddings)
+    today = _with_vectors(insight_candidates, insight_embeddings, *_SCORED, "centrality", "date")
     earlier = [day - dt.timedelta(days=back) for back in range(1, _REMEMBERED + 1)]
-    before = _with_vectors(lake.lake.scan("insight_candidates", earlier), lake.lake.scan("insight_embeddings", earlier))
+    before = _with_vectors(
+        lake.lake.scan("insight_candidates", earlier), lake.lake.scan("insight_embeddings", earlier), *_SCORED
+    )
     new_vectors, old_vectors = vectors_of(today), vectors_of(before)
     nearest_before = nearest(new_vectors, old_vectors, 1)[1].max(axis=1, initial=0.0)
     parts = {
@@ -99,9 +102,12 @@ def related_insights(
     )
 
 
-def _with_vectors(candidates: pl.LazyFrame, embeddings: pl.LazyFrame) -> pl.DataFrame:
-    """Insights that have a vector, in the order of their identifiers, which starts with the day."""
-    columns = candidates.select("insight_id", "episode_id", "text", "names", "centrality", "date")
+def _with_vectors(candidates: pl.LazyFrame, embeddings: pl.LazyFrame, *more: str) -> pl.DataFrame:
+    """Insights that have a vector, in the order of their identifiers, which starts with the day.
+
+    Only `more` is read of them besides what both assets need: the archive's texts are many times its identifiers.
+    """
+    columns = candidates.select("insight_id", "episode_id", *more)
     return (
         columns.join(embeddings.select("insight_id", "embedding"), on="insight_id", how="inner")
         .sort("insight_id")
