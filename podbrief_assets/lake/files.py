@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,22 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def placing(path: UPath | Path) -> Iterator[Path]:
+    """Yield a file of this machine to write to; it takes the place of `path`, wherever that lies, when the block ends.
+
+    On an object store it is uploaded, which is atomic there: a reader sees what was there before, or all of it.
+    """
+    if is_local(path):
+        with replacing(Path(str(path))) as beside:
+            yield beside
+        return
+    with tempfile.TemporaryDirectory(prefix="podbrief-") as folder:
+        beside = Path(folder) / "file"
+        yield beside
+        path.fs.put_file(str(beside), path.path)  # type: ignore[union-attr]
 
 
 def write_bytes(path: UPath | Path, content: bytes) -> None:

@@ -1,17 +1,19 @@
 """The lake: tables as Parquet files below one address.
 
-Belongs here: where a table's files lie, reading days of it lazily, replacing one day in one step, appending to a log.
-Doesn't: what the columns are (`tables.py`), whether rows keep the rules (`contract.py`), Dagster (`io_manager.py`).
+Belongs here: where a table's files lie, reading days of it lazily, replacing one day in one step, appending to a log,
+which files of a log count.
+Doesn't: what the columns are (`tables.py`), whether rows keep the rules (`contract.py`), merging a log's files
+(`compaction.py`), Dagster (`io_manager.py`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 from upath import UPath
@@ -22,6 +24,60 @@ from podbrief_assets.lake.tables import TABLES, Table
 # Schemes that Polars reads by itself, in parallel and by column; any other goes through fsspec, whole files at a time.
 _POLARS_SCHEMES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl")
 _DAY = re.compile(r"date=(\d{4}-\d{2}-\d{2})$")
+# A log's file that holds the rows of others says so in its name, and which they are in its footer.
+MERGED = "merged="
+MERGED_KEY = "podbrief.merged"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merged file of a log says of itself.
+
+    Attributes:
+        since: When it counts from, in seconds since the epoch, for readers that look at the files more than once.
+        rows: The names of the files whose rows it holds, and how many those are.
+    """
+
+    since: float
+    rows: Mapping[str, int]
+
+    def to_json(self) -> str:
+        """As the file's footer has it."""
+        return json.dumps({"since": self.since, "rows": dict(self.rows)})
+
+    @classmethod
+    def of(cls, path: UPath) -> Merged | None:
+        """What the footer of the file at `path` says; None for a file that holds no others."""
+        with path.open("rb") as file:
+            said = pl.read_parquet_metadata(file).get(MERGED_KEY)
+        return cls(**json.loads(said)) if said else None
+
+
+def live(paths: Sequence[UPath]) -> list[UPath]:
+    """Those of a log's files that count: each row once, whatever the moment at which they were listed.
+
+    A merged file appears in one step and the files that it holds stay for a day, so a listing has a file, or the merged
+    file that holds it, or both; of both the merged one counts.
+    """
+    replaced: set[str] = set()
+    for path in paths:
+        # Footers are read only while there is something that they could replace.
+        if any(may_hold(path.name, other.name) for other in paths):
+            merged = Merged.of(path)
+            replaced |= set(merged.rows) if merged else set()
+    return sorted((path for path in paths if path.name not in replaced), key=str)
+
+
+def may_hold(merged: str, name: str) -> bool:
+    """Whether a file of a log can be a merged one that holds the file `name`, by their names."""
+    period = period_of(merged) if merged.startswith(MERGED) else ""
+    return bool(period) and name != merged and period_of(name).startswith(period)
+
+
+def period_of(name: str) -> str:
+    """What the name of a log's file says of when its rows were seen: a day or a month as in ISO 8601, else nothing."""
+    found = re.match(r"(?:seen=(\d{4})(\d{2})(\d{2})T|merged=(\d{4})-(\d{2})(?:-(\d{2}))?\.)", name)
+    return "-".join(part for part in found.groups() if part) if found else ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +115,8 @@ class Lake:
             paths = [self.file(table, day) for day in wanted]
         elif table.layout == "whole" and not rejected:
             paths = [path for path in [self.file(table, None)] if path.exists()]
+        elif table.layout == "log":
+            paths = live(self.log_files(table, rejected=rejected))
         else:
             paths = sorted(self.folder(table, rejected=rejected).glob("**/*.parquet"), key=str)
         return self._scan(paths, rejected_schema(table) if rejected else table.polars_schema)
@@ -76,14 +134,25 @@ class Lake:
                 glob=False,
             )
         else:
-            parts = [pl.read_parquet(io.BytesIO(path.read_bytes())) for path in paths]
-            frame = pl.concat(parts, how="diagonal_relaxed").lazy()
+            frame = self.union(paths)
             have = frame.collect_schema().names()
             frame = frame.select(
                 pl.col(column).cast(dtype) if column in have else pl.lit(None, dtype).alias(column)
                 for column, dtype in schema.items()
             )
         return frame.select(schema.names())
+
+    def log_files(self, table: Table, *, rejected: bool = False) -> list[UPath]:
+        """Every file of a log, those among them that a merged file holds (`live` tells them apart)."""
+        return list(self.folder(table, rejected=rejected).glob("*.parquet"))
+
+    def union(self, paths: Sequence[UPath]) -> pl.LazyFrame:
+        """The rows of `paths` with every column that any of them has, also those that no contract knows any more."""
+        if files.is_local(self.root) or self.root.protocol in _POLARS_SCHEMES:
+            parts = [pl.scan_parquet(str(path), hive_partitioning=False, glob=False) for path in paths]
+        else:
+            parts = [pl.read_parquet(io.BytesIO(path.read_bytes())).lazy() for path in paths]
+        return pl.concat(parts, how="diagonal_relaxed")
 
     def write(
         self, table: Table, frame: pl.DataFrame | pl.LazyFrame, day: dt.date | None = None, *, rejected: bool = False
@@ -107,16 +176,12 @@ class Lake:
 
     def put(self, path: UPath, frame: pl.DataFrame | pl.LazyFrame) -> None:
         """Put `frame` at `path` in one step."""
-        if files.is_local(path):
-            with files.replacing(Path(str(path))) as beside:
-                if isinstance(frame, pl.LazyFrame):
-                    frame.sink_parquet(beside, compression="zstd")
-                else:
-                    frame.write_parquet(beside, compression="zstd")
-        else:
-            buffer = io.BytesIO()
-            (frame.collect() if isinstance(frame, pl.LazyFrame) else frame).write_parquet(buffer, compression="zstd")
-            files.write_bytes(path, buffer.getvalue())
+        # Into an open file: given a path, a sink that fails may make the file after its error was raised, and leave it.
+        with files.placing(path) as beside, beside.open("wb") as file:
+            if isinstance(frame, pl.LazyFrame):
+                frame.sink_parquet(file, compression="zstd")
+            else:
+                frame.write_parquet(file, compression="zstd")
 
 
 def rejected_schema(table: Table) -> pl.Schema:

@@ -70,12 +70,24 @@ class _Item(dy.Schema):
     show_title = _required("The show's title when this version was seen.")
     language = _text("Language of the show, as a BCP 47 tag in lower case.")
     title = _required("The episode's title, as plain text.")
-    description = _text("The show notes, as plain text.")
-    description_html = _text("The show notes as sanitised HTML: no script, style, frame or event handler.")
     audio_url = _text("Address of the enclosure that is used, http or https.", regex=WEB_ADDRESS)
     audio_type = _text("Media type that the feed declares for the enclosure.")
     audio_bytes = dy.Int64(
         nullable=True, min=0, description="Length of the enclosure in bytes; null where unknown or 0."
+    )
+    enclosures = dy.List(
+        dy.Struct(
+            {
+                "url": dy.String(nullable=False),
+                "type": dy.String(nullable=True),
+                "bytes": dy.Int64(nullable=True),
+                "title": dy.String(nullable=True),
+                "rel": dy.String(nullable=True),
+            }
+        ),
+        nullable=True,
+        description="Every file that the item offers to listen to or watch, podcast:alternateEnclosure among them, in "
+        "the feed's order; `audio_url` is the one that is used.",
     )
     duration_s = _seconds("Length of the episode in seconds, as the feed states it.", nullable=True)
     link = _text("Address of the episode's web page.")
@@ -111,13 +123,35 @@ class _Item(dy.Schema):
         nullable=False,
         description="People named by podcast:person, of the episode or else of the show.",
     )
+    soundbites = dy.List(
+        dy.Struct(
+            {
+                "start_s": dy.Float64(nullable=False),
+                "duration_s": dy.Float64(nullable=False),
+                "title": dy.String(nullable=True),
+            }
+        ),
+        nullable=True,
+        description="Stretches that the publisher points out by podcast:soundbite, in seconds.",
+    )
+    texts = dy.List(
+        dy.Struct({"purpose": dy.String(nullable=True), "text": dy.String(nullable=False)}),
+        nullable=True,
+        description="What podcast:txt says, a disclosure of AI use among it; of the episode or else of the show.",
+    )
+    license = _text("Licence of the episode or else of the show: what podcast:license states.")
+    private = dy.Bool(
+        nullable=True,
+        description="Whether the feed's address holds a private token (a paid feed): nothing of it is published, and "
+        "its addresses here are sealed.",
+    )
 
 
 class Shows(dy.Schema):
     """Every subscribed show, as its feed described it when it last changed."""
 
     show_id = _key("The show: its podcast GUID, else the UUIDv5 of its canonical feed address.")
-    feed_url = _required("Address that the show is fetched from.")
+    feed_url = _required("Address that the show is fetched from; of a private one what may be shown of it.")
     title = _required("The show's title: the feed's own, else the subscription list's, else the address.")
     author = _text("Who makes the show, as the feed says.")
     link = _text("Address of the show's web page.")
@@ -125,12 +159,38 @@ class Shows(dy.Schema):
     image_url = _text("Address of the show's picture.")
     description = _text("What the show says of itself, as plain text.")
     categories = _names("The show's categories, outermost first.")
+    podcast_guid = _text("podcast:guid as the feed states it.")
+    license = _text("Licence of the show, as podcast:license states it.")
+    locked = dy.Bool(nullable=True, description="Whether podcast:locked forbids other platforms to import the feed.")
+    private = dy.Bool(
+        nullable=True, description="Whether its address holds a private token: a paid feed, which is never published."
+    )
     status = dy.String(
         nullable=False,
         check=lambda c: c.is_in(["active", "new", "failing", "retired", "blocked"]),
         description="active; new: not scanned yet; failing: its last scan failed; retired: gone; blocked: opted out.",
     )
     status_reason = _text("Why the status is not active, and what to do about it.")
+
+
+class FeedHealth(dy.Schema):
+    """How each subscribed feed answers: one row a feed, as the last scan left it."""
+
+    show_id = _key("The show.")
+    title = _required("The show's title.")
+    feed_url = _required("What may be shown of the address that it is fetched from.")
+    outcome = dy.String(
+        nullable=False,
+        check=lambda c: c.is_in(["new", "answering", "failing", "retired", "blocked"]),
+        description="new: never asked; answering; failing: the last answer was none; retired: gone (410); blocked: the "
+        "show opted out.",
+    )
+    last_success_at = _moment("When it was last read, or said that nothing changed.", nullable=True)
+    failing_since = _moment("When the first of the failures in a row happened.", nullable=True)
+    failures_in_a_row = dy.Int64(nullable=False, min=0, description="Scans since the last success that failed.")
+    next_try_at = _moment("Not asked before then; null for the next scan.", nullable=True)
+    reason = _text("Why it is not answering, and what to do about it.")
+    note = _text("What an operator should know about the show's identity or address.")
 
 
 class FeedItems(_Item):
@@ -146,6 +206,10 @@ class FeedItems(_Item):
         description="When podbrief first saw this version.",
     )
     digest = _required("SHA-256 over what the feed says of the item: another digest is another version.")
+    # As stated, since what a newer sanitiser makes of them must not need the feed, and since nine tenths of all items
+    # are a back catalogue that nobody ever reads: cleaning it took longer than fetching it.
+    notes = _text("The show notes in whatever markup the feed has them: not safe to show; `episodes` has them cleaned.")
+    notes_base = _text("What relative addresses in `notes` are relative to.")
     episode_id = _required("The episode: derived from `show_id` and `guid`, the same on every machine.")
     stated_at = _moment("Publication time as the feed states it; null where absent or unreadable.", nullable=True)
     back_catalogue = dy.Bool(
@@ -172,7 +236,15 @@ class Episodes(_Dated, _Item):
         nullable=False, description="Whether it was there at the show's first scan, and so is no news by being seen."
     )
     digest = _required("The version of the feed item that this row shows.")
+    description = _text("The show notes, as plain text.")
+    description_html = _text("The show notes as sanitised HTML: no script, style, frame or event handler.")
     duplicate_of = _text("The episode that this one repeats; null where it stands for itself.")
+    duplicate_rule = dy.String(
+        nullable=True,
+        check=lambda c: c.is_in(["moved", "network", "members", "rerun"]),
+        description="By which rule it repeats: moved (the same feed under a new guid), network (another feed has it "
+        "too), members (the private version of a public one), rerun (told again long after).",
+    )
 
 
 class Transcripts(_Dated):
@@ -466,6 +538,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         Table("shows", Shows, layout="whole"),
+        Table("feed_health", FeedHealth, layout="whole"),
         Table("feed_items", FeedItems, layout="log"),
         Table("episodes", Episodes),
         Table("transcripts", Transcripts),

@@ -59,6 +59,20 @@ def test_views_show_what_the_files_hold(lake, path):
     assert ask(path, "SELECT DISTINCT rule FROM sponsor_spans_rejected") == [("ends_after_start",)]
 
 
+def test_operators_see_the_feed_that_has_failed_for_longest_first(lake, path):
+    table, now = TABLES["feed_health"], dt.datetime.now(dt.UTC)
+    feeds = [("fine", "answering", None), ("new", "failing", 1), ("old", "failing", 9), ("gone", "retired", 4)]
+    rows = [
+        {"show_id": name, "title": name, "feed_url": f"https://{name}.example/", "outcome": outcome,
+         "failures_in_a_row": days or 0, "failing_since": now - dt.timedelta(days=days) if days else None}
+        for name, outcome, days in feeds
+    ]  # fmt: skip
+    lake.write(table, pl.DataFrame(rows, schema=table.polars_schema))
+    build(lake, path)
+    found = ask(path, "SELECT title, outcome, days_failing FROM failing_feeds")
+    assert found == [("old", "failing", 9), ("gone", "retired", 4), ("new", "failing", 1)]
+
+
 def test_a_vector_is_an_array_that_distances_can_be_taken_of(lake, path):
     fill(lake)
     build(lake, path)
