@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podbrief_assets.episodes.projection import episodes_of
+from podbrief_assets.episodes.projection import episodes_of, outdated
 from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.tables import TABLES
 
@@ -25,9 +25,12 @@ def item(**changes):
     return row | changes
 
 
+def frame_of(items):
+    return pl.DataFrame(items, schema=TABLES["feed_items"].polars_schema).lazy()
+
+
 def project(items, *days):
-    frame = pl.DataFrame(items, schema=TABLES["feed_items"].polars_schema).lazy()
-    return episodes_of(frame, days or [NOON.date()]).collect()
+    return episodes_of(frame_of(items), days or [NOON.date()]).collect()
 
 
 def test_an_episode_is_its_items_newest_version_seen_first_when_any_was():
@@ -88,7 +91,98 @@ def test_dates_that_cannot_be_are_replaced_by_when_the_item_was_seen():
     assert rules["tomorrow"] == ("stated", seen + 11 * HOUR - dt.timedelta(minutes=1))
 
 
-@settings(max_examples=40, deadline=None)
+def test_a_version_that_stands_in_two_files_counts_once():
+    found = project([item(title="a"), item(title="a"), item(title="b", first_seen_at=NOON), item(title="a")])
+    assert found["title"].to_list() == ["a"]
+
+
+def test_what_old_files_lack_is_filled():
+    old = item(private=None, enclosures=None, soundbites=None, texts=None)
+    found = project([old])
+    assert found.select("private", "enclosures", "soundbites", "texts").row(0) == (False, [], [], [])
+    assert settle(TABLES["episodes"], found).counts == {}
+
+
+def test_notes_are_cleaned_for_the_days_asked_for():
+    notes = '<p>Hear <a href="/12">it</a><script>steal()</script></p>'
+    found = project([item(notes=notes, notes_base="https://a.org/feed"), item(guid="g2", episode_id="e2")])
+    by_guid = {guid: rest for guid, *rest in found.select("guid", "description", "description_html").rows()}
+    assert by_guid["g"][0] == "Hear it"
+    assert 'href="https://a.org/12"' in by_guid["g"][1]
+    assert "script" not in by_guid["g"][1]
+    assert by_guid["g2"] == [None, None]
+
+
+TITLE = "How the canal was dug by hand"
+
+
+def told(name, **changes):
+    return item(guid=name, episode_id=name, title=TITLE, duration_s=1801.0, **changes)
+
+
+def test_an_episode_says_what_it_repeats_and_by_which_rule():
+    first = told("old", stated_at=NOON - 400 * DAY, first_seen_at=NOON - 390 * DAY)
+    found = project([first, told("new"), item()])
+    assert found.select("episode_id", "duplicate_of", "duplicate_rule").rows() == [
+        ("e", None, None),
+        ("new", "old", "rerun"),
+    ]
+    assert settle(TABLES["episodes"], found).counts == {}
+
+
+def test_a_version_that_says_otherwise_changes_what_is_repeated():
+    first = told("old", stated_at=NOON - 400 * DAY, first_seen_at=NOON - 390 * DAY)
+    corrected = told("new", digest="d2", first_seen_at=NOON + 5 * HOUR) | {"title": "The bridge, and who paid for it"}
+    assert project([first, told("new"), corrected])["duplicate_of"].to_list() == [None]
+
+
+def test_a_date_that_cannot_be_is_no_evidence():
+    later = NOON + 300 * DAY
+    items = [told("a"), told("b", stated_at=later, first_seen_at=NOON + 2 * DAY)]
+    assert project(items, NOON.date(), (NOON + 2 * DAY).date())["duplicate_of"].to_list() == [None, None]
+
+
+def late(items, stored_from, *days):
+    stored = [project(stored_from, day) for day in days]
+    return outdated(frame_of(items), pl.concat(stored).lazy(), days)
+
+
+YESTERDAY, TODAY = (NOON - DAY).date(), NOON.date()
+
+
+def test_days_that_were_projected_as_they_would_be_now_are_up_to_date():
+    items = [item(), item(guid="g2", episode_id="e2", stated_at=NOON - DAY)]
+    assert late(items, items, YESTERDAY, TODAY) == []
+    assert late(items, items[::-1], YESTERDAY, TODAY) == []
+
+
+def test_a_day_is_outdated_by_a_late_a_changed_a_moved_and_a_repeated_episode():
+    before = [item()]
+    late_one = item(guid="g2", episode_id="e2", stated_at=NOON - DAY, first_seen_at=NOON + 3 * HOUR)
+    changed = item(digest="d2", first_seen_at=NOON + 3 * HOUR)
+    moved = changed | {"stated_at": NOON - DAY}
+    assert late([*before, late_one], before, YESTERDAY, TODAY) == [YESTERDAY]
+    assert late([*before, changed], before, YESTERDAY, TODAY) == [TODAY]
+    assert late([*before, moved], before, YESTERDAY, TODAY) == [YESTERDAY, TODAY]
+    first = told("old", stated_at=NOON - 400 * DAY, first_seen_at=NOON - DAY, back_catalogue=True)
+    assert late([told("new"), first], [told("new")], YESTERDAY, TODAY) == [TODAY]
+
+
+def test_a_back_catalogue_makes_no_day_outdated():
+    catalogue = [
+        item(guid=f"g{n}", episode_id=f"e{n}", stated_at=NOON - n * DAY, back_catalogue=True, show_id="new show")
+        for n in range(3)
+    ]
+    assert late(catalogue, [], YESTERDAY, TODAY) == []
+    assert late([item(), *catalogue], [item()], YESTERDAY, TODAY) == []
+
+
+def test_only_the_days_asked_for_can_be_outdated():
+    assert late([item()], [], YESTERDAY) == []
+    assert outdated(frame_of([item()]), project([], TODAY).lazy(), []) == []
+
+
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.tuples(

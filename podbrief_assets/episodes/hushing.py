@@ -1,0 +1,35 @@
+"""Keep the addresses of private shows out of what is told.
+
+Belongs here: what may be shown of a private feed's address, and cutting addresses short in lines that tell of it.
+Doesn't: which feeds are private and sealing their items' addresses (private.py).
+
+`net.displayed` leaves out the query, which is where most secrets are. A paid feed's token also stands in paths, and a
+redirect may carry it to any other address, so of a private show no path is shown at all.
+"""
+
+from __future__ import annotations
+
+import re
+
+from podbrief_assets.episodes import private
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"'“”‘’)\]]+", re.IGNORECASE)
+
+
+def host_of(url: str) -> str:
+    """What may be shown of a private address: `https://host/…`."""
+    scheme, _, rest = url.strip().partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    return f"{scheme}://{host}/…"
+
+
+def hushed(text: str) -> str:
+    """`text`, which tells of a private show, with every address in it cut down to its host."""
+    return _ADDRESS.sub(lambda found: host_of(found.group()), text)
+
+
+def hushed_where_private(text: str) -> str:
+    """`text`, which may tell of any show, with those addresses cut short that look private."""
+    return _ADDRESS.sub(
+        lambda found: host_of(found.group()) if private.is_private(found.group()) else found.group(), text
+    )

@@ -1,0 +1,440 @@
+"""Say which episode repeats which, and by which rule.
+
+Belongs here: the traits by which two items are compared, the rules, and the choice of the one that stands for all.
+Doesn't: the identifiers (identity.py), telling private feeds (private.py), which insights say the same (scores/).
+
+A wrong guess hides an episode that nobody heard; a missed one shows something twice, and later stages catch most of
+that. So every rule asks for two traits that agree, what a show does by format (one title every day, one length, one
+address for all) counts for nothing, and where the evidence is thin the items stay apart.
+
+Whatever is compared is a number: addresses, titles and guids are hashed where they are read, so that the traits of
+three million items fit in a few hundred megabytes and no text has to be joined.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+from polars.dataframe.group_by import GroupBy
+
+from podbrief_assets.episodes import private
+
+# What the traits are made from; all of these are columns of `feed_items`.
+COLUMNS = (
+    *("show_id", "guid", "episode_id", "audio_url", "title", "stated_at", "duration_s", "audio_bytes"),
+    *("season", "number", "first_seen_at", "private"),
+)
+
+_TRAITS = (
+    *("audio_key", "guid_key", "title_key", "title_words", "title_chars", "marked_rerun", "marked_more"),
+    *("stated_at", "duration_s", "audio_bytes", "season", "number", "first_seen_at", "private"),
+)
+
+RERUN_AFTER = dt.timedelta(days=60)
+_NEAR = 0.02  # durations of one recording: encoders round, hosts insert a jingle
+_ALIKE = 0.005  # the same without more evidence than the title
+_ABOUT = 0.10  # a rerun that says so has a new introduction
+_FREE_OF_ADS = (0.6, 1.15)  # a members' version by the public one's length: advertising goes, a greeting comes
+_MEMBERS_WITHIN = dt.timedelta(days=14)  # early access, or a feed that is filled once a week
+_MIN_SUPPORT = 3  # titles that a members' feed must share with a public one before titles alone are believed
+_MIN_SUPPORT_SHARE = 0.2
+_COMMON_DAYS = 4  # a title, or an address, on so many days is one for all episodes of the show
+_SHARED_ADDRESS = 3  # titles under one address from which on it is a placeholder, a live stream or "latest.mp3"
+_MAX_GROUP = 12  # more items of a show than this that look alike are a format, and their pairs would be millions
+_MAX_SHOWS = 24
+
+_NO_SCORE = r"[^\p{L}\p{N}]+"
+_SPACELESS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
+_RERUN = (
+    r"re-?runs?|repeats?|re-?broadcasts?|re-?releases?|re-?issued?|re-?air(?:ed)?|re-?play"
+    r"|encore(?: presentation| episode)?|(?:from|out of) the (?:archives?|vaults?)|(?:our )?archives?|best of"
+    r"|classics?(?: episode)?|flash-?backs?|throw-?backs?(?: thursday)?|revisited|rewind"
+    r"|wiederholung|wdh\.?|aus dem archiv|rediffusion|repetici[oó]n"
+)
+_MEMBERS = (
+    r"ad[- ]?free(?: version| episode)?|no ads|without ads|early access|early release"
+    r"|members?(?:[- ]only| version| edition)?|subscribers?(?:[- ]only)?|patrons?(?:[- ]only)?|premium|werbefrei|plus"
+)
+_MORE = r"bonus(?: episode)?|extended(?: version| cut| edition)?|uncut|extra|full version|director'?s cut"
+# A mark stands before the title, behind it, or in brackets: "Rerun: Title", "Title (Encore)", "Title - Best of".
+_MARKED = (
+    r"(?i)^\s*[\[(]?\s*(?:{0})\s*(?:[\])]\s*[:|–—-]?|[:|–—]|\s-\s)\s*"
+    r"|\s*(?:[:|–—]|\s-\s|[\[(])\s*(?:{0})\s*[\])]?\s*$"
+)
+_RERUN_MARK = _MARKED.format(_RERUN)
+_MEMBERS_MARK = _MARKED.format(_MEMBERS)
+_MORE_MARK = _MARKED.format(_MORE)
+
+# Guids that no second publisher makes up by chance: UUIDs, long hexadecimal, long mixes of letters and digits. A slug
+# ("episode-1-introduction") and a number are neither.
+_RANDOM_GUID = (
+    r"(?i)^(?:urn:uuid:)?\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$|[0-9a-f]{24}"
+)
+_MIXED_RUN = r"[A-Za-z0-9]{16}"
+_NIL_GUID = r"^[{]?0{8}-?(?:0{4}-?){3}0{12}"
+
+
+def find(items: pl.LazyFrame) -> pl.DataFrame:
+    """The items that repeat another one.
+
+    Args:
+        items: One row for each item ever seen, as `compared` gives it, with any further columns; `stated_at` null where
+            it can't be believed. The order of the rows means nothing.
+
+    Returns:
+        `episode_id`, `duplicate_of` (an episode that itself repeats nothing) and `duplicate_rule`, a row for each item
+        that repeats another. Public items stand for private ones, then what was seen first, then what was published
+        first; the rule says how the item relates to the one that stands for it.
+    """
+    ranked = _ranked(items)
+    edges = pl.concat(
+        [
+            _same_recording(ranked),
+            _same_title_and_minute(ranked),
+            _same_title(ranked),
+            _across_shows(ranked, "guid_key"),
+            _across_shows(ranked, "audio_key"),
+            _members_by_title(ranked),
+        ]
+    )
+    first = _representatives(len(ranked), edges)
+    repeating = np.flatnonzero(first != np.arange(len(ranked), dtype=first.dtype))
+    item, canonical = ranked[repeating], ranked[first[repeating]]
+    return pl.DataFrame(
+        {
+            "episode_id": item["episode_id"],
+            "duplicate_of": canonical["episode_id"],
+            "duplicate_rule": _rules(item, canonical),
+        }
+    )
+
+
+# ── traits ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def compared(items: pl.LazyFrame) -> pl.LazyFrame:
+    """`items` with the traits by which they are compared in place of `audio_url` and `title`; other columns stay.
+
+    Args:
+        items: Rows with `COLUMNS`: of items, or of all their versions.
+    """
+    bare, address_guid = bare_title(pl.col("title")), _is_address(pl.col("guid"))
+    spaceless = bare.str.count_matches(_SPACELESS)
+    traits = [
+        _address_keys(pl.col("audio_url")).alias("audio_key"),
+        pl.when(address_guid)
+        .then(_address_keys(pl.when(address_guid).then(pl.col("guid"))))
+        .when(_is_random(pl.col("guid")))
+        .then(pl.col("guid").str.to_lowercase().hash().reinterpret(signed=True))
+        .alias("guid_key"),
+        pl.when(bare != "").then(bare.hash().reinterpret(signed=True)).alias("title_key"),
+        # How much a title says: a word of a language written without spaces is about two characters.
+        (bare.str.count_matches(r"\S+") + spaceless // 2).cast(pl.Int16).alias("title_words"),
+        (bare.str.len_chars() + spaceless).cast(pl.Int16).alias("title_chars"),
+        pl.col("title").str.contains(_RERUN_MARK).alias("marked_rerun"),
+        pl.col("title").str.contains(_MORE_MARK).alias("marked_more"),
+        pl.when(pl.col("duration_s") > 0).then("duration_s").alias("duration_s"),
+        pl.col("private").fill_null(False),
+        pl.col("season").cast(pl.Int32, strict=False),
+        pl.col("number").cast(pl.Int32, strict=False),
+    ]
+    return items.with_columns(*traits).drop("audio_url", "title")
+
+
+def bare_title(title: pl.Expr) -> pl.Expr:
+    """A title without case, punctuation, and marks that say what became of it ("Rerun:", "[Ad-free]", "Bonus -").
+
+    A title that is nothing but such a mark stays as it is: "Best of" is a name, too.
+    """
+    bare = title
+    for mark in (_MEMBERS_MARK, _RERUN_MARK, _MORE_MARK, _MEMBERS_MARK):
+        without = bare.str.replace_all(mark, " ")
+        bare = pl.when(without.str.contains(r"[\p{L}\p{N}]")).then(without).otherwise(bare)
+    return (
+        bare.str.normalize("NFKC")
+        .str.to_lowercase()
+        .str.replace_all(r"['’]", "")
+        .str.replace_all(_NO_SCORE, " ")
+        .str.strip_chars()
+    )
+
+
+def _is_address(guid: pl.Expr) -> pl.Expr:
+    # An address without a path names a site, and so all of its items; "sealed:" is what private.py made of one.
+    return guid.str.contains(r"^[A-Za-z][\w+.-]*://[^/?]+[/?]+[^/?]") | guid.str.starts_with("sealed:")
+
+
+def _is_random(guid: pl.Expr) -> pl.Expr:
+    run = guid.str.extract(f"({_MIXED_RUN}[A-Za-z0-9]*)", 1)
+    mixed = run.str.contains("[0-9]") & run.str.contains("[A-Za-z]") & ~guid.str.contains(r"^\d{1,15}$")
+    return (guid.str.contains(_RANDOM_GUID) | mixed.fill_null(False)) & ~guid.str.contains(_NIL_GUID)
+
+
+def _address_keys(addresses: pl.Expr) -> pl.Expr:
+    return addresses.map_batches(_hashed_addresses, return_dtype=pl.Int64, is_elementwise=True)
+
+
+def _hashed_addresses(addresses: pl.Series) -> pl.Series:
+    return pl.Series(addresses.name, [_address_key(each) if each else None for each in addresses], dtype=pl.Int64)
+
+
+def _address_key(address: str) -> int:
+    """64 bits that stand for a canonical address, or for the one that was sealed."""
+    digits = private.seal_in(address) or private.seal_of(address)
+    return int.from_bytes(bytes.fromhex(digits[:16]), "big", signed=True)
+
+
+def _ranked(items: pl.LazyFrame) -> pl.DataFrame:
+    """The traits in the order in which items stand for others; a row's number is its rank."""
+    said = pl.col("stated_at")
+    ranked = (
+        items.select("show_id", "episode_id", *_TRAITS)
+        .sort("private", "first_seen_at", "stated_at", "episode_id", nulls_last=True)
+        .with_columns(
+            rank=pl.int_range(pl.len(), dtype=pl.UInt32),
+            show=pl.col("show_id").rank("dense").cast(pl.UInt32),
+            minute=said.dt.epoch("s") // 60,
+            day=said.dt.date(),
+        )
+        .drop("show_id")
+        .collect(engine="streaming")
+    )
+    return _without_formats(ranked)
+
+
+def _without_formats(ranked: pl.DataFrame) -> pl.DataFrame:
+    """Set aside what a show does by format: addresses that it gives to every item, titles that it uses every day."""
+    days, titles = pl.col("day").n_unique(), pl.col("title_key").n_unique()
+    addresses = _repeated(ranked, "audio_key").agg(days=days, titles=titles)
+    shared = addresses.filter((pl.col("titles") >= _SHARED_ADDRESS) | (pl.col("days") >= _COMMON_DAYS))
+    common = _repeated(ranked, "title_key").agg(days=days).filter(pl.col("days") >= _COMMON_DAYS)
+    return (
+        ranked.lazy()
+        .join(shared.lazy().select("show", "audio_key", shared=True), on=["show", "audio_key"], how="left")
+        .join(common.lazy().select("show", "title_key", common_title=True), on=["show", "title_key"], how="left")
+        .with_columns(
+            audio_key=pl.when(pl.col("shared").is_null()).then("audio_key"),
+            common_title=pl.col("common_title").fill_null(False),
+        )
+        .drop("shared")
+        .sort("rank")
+        .collect()
+    )
+
+
+def _repeated(ranked: pl.DataFrame, key: str) -> GroupBy:
+    some = ranked.select("show", "day", "title_key", "audio_key").drop_nulls(key)
+    return some.filter(pl.struct("show", key).is_duplicated()).group_by("show", key)
+
+
+# ── pairs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _pairs(ranked: pl.DataFrame, key: list[str], most: int, among: pl.Expr | None = None) -> pl.DataFrame:
+    """Every two items that share all of `key`, the one that stands first in the plain columns, the other in `_b`.
+
+    Only items for which `among` holds, where given. Groups of more than `most` give no pairs. Only ranks are joined;
+    the traits are looked up for the pairs that remain.
+    """
+    chosen = ranked.lazy() if among is None else ranked.lazy().filter(among)
+    keyed = chosen.drop_nulls(key).select("rank", key=pl.struct(key).hash())
+    alike = keyed.filter(pl.len().over("key").is_between(2, most)).collect()
+    both = alike.lazy().join(alike.lazy(), on="key", suffix="_b").filter(pl.col("rank") < pl.col("rank_b"))
+    ranks = both.select("rank", "rank_b").collect(engine="streaming")
+    one = ranked.drop("episode_id")[ranks["rank"]]
+    other = ranked.drop("episode_id")[ranks["rank_b"]]
+    return pl.concat([one, other.rename(lambda name: f"{name}_b")], how="horizontal")
+
+
+def _edges(pairs: pl.DataFrame, agree: pl.Expr) -> pl.DataFrame:
+    return pairs.filter(agree.fill_null(False)).select("rank", "rank_b")
+
+
+def _same(column: str) -> pl.Expr:
+    """Both state it, and the same."""
+    return pl.col(column).eq(pl.col(f"{column}_b")).fill_null(False)
+
+
+def _differ(column: str) -> pl.Expr:
+    """Both state it, and not the same."""
+    return pl.col(column).ne(pl.col(f"{column}_b")).fill_null(False)
+
+
+def _either(column: str) -> pl.Expr:
+    return pl.col(column) | pl.col(f"{column}_b")
+
+
+def _apart() -> pl.Expr:
+    """Time between the two publications; null where one is not stated."""
+    return (pl.col("stated_at") - pl.col("stated_at_b")).abs()
+
+
+def _length_gap() -> pl.Expr:
+    """By how much the lengths differ, as a share of the longer one; null where one is not stated."""
+    return (pl.col("duration_s") - pl.col("duration_s_b")).abs() / pl.max_horizontal("duration_s", "duration_s_b")
+
+
+def _same_length() -> pl.Expr:
+    """The same second, and no length that a format prescribes: 30:00 proves nothing, 29:47 does."""
+    seconds = (pl.col("duration_s") - pl.col("duration_s_b")).abs() <= 1
+    return seconds.fill_null(False) & (~_prescribed() | _same("audio_bytes"))
+
+
+def _prescribed() -> pl.Expr:
+    return ((pl.col("duration_s") % 30 == 0) | (pl.col("duration_s_b") % 30 == 0)).fill_null(True)
+
+
+def _lengths_contradict(tolerance: float = _ABOUT) -> pl.Expr:
+    return (_length_gap() > tolerance).fill_null(False)
+
+
+def _same_day_come_late() -> pl.Expr:
+    """Published on one day, the second seen on another one and later than anybody waits for news.
+
+    So come the items of a migrated host whose times moved by a zone; the bulletins of a day come in as they are told.
+    """
+    late = pl.col("first_seen_at_b") - pl.col("stated_at_b") >= dt.timedelta(days=1)
+    return _same("day") & late.fill_null(False) & _differ("first_seen_at")
+
+
+def _numbers_contradict() -> pl.Expr:
+    return _differ("season") | _differ("number")
+
+
+def _telling_title() -> pl.Expr:
+    """The same title, and one that says enough for two episodes not to share it by chance."""
+    return _same("title_key") & (pl.col("title_words") >= 3) & (pl.col("title_chars") >= 12)
+
+
+# ── rules within a show ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _same_recording(ranked: pl.DataFrame) -> pl.DataFrame:
+    """One address, and one length or one post: the host migrated, the guid held a token, or the file came again.
+
+    Never the address alone: two announcements may share a placeholder, and two days' bulletins a "latest.mp3".
+    """
+    pairs = _pairs(ranked, ["show", "audio_key"], _MAX_GROUP)
+    same_post = _same("title_key") & (_same("minute") | _same_day_come_late())
+    return _edges(pairs, ~_differ("audio_bytes") & ((same_post & ~_lengths_contradict()) | _same_length()))
+
+
+def _same_title_and_minute(ranked: pl.DataFrame) -> pl.DataFrame:
+    """One title in one minute: a migrated host keeps titles and dates, and changes addresses and guids.
+
+    Two items of one scan stood in the feed side by side, so they are two hours of one programme rather than one thing
+    twice: for these the lengths must be the same. So they must where the title is what all episodes are called.
+    """
+    pairs = _pairs(ranked, ["show", "title_key", "minute"], _MAX_GROUP)
+    alone = _differ("first_seen_at") & ~_either("common_title")
+    unknown = _length_gap().is_null()
+    agree = (alone & (unknown | (_length_gap() <= _NEAR))) | _same_length()
+    return _edges(pairs, agree & ~_numbers_contradict())
+
+
+def _same_title(ranked: pl.DataFrame) -> pl.DataFrame:
+    """One telling title, on one day or long after."""
+    pairs = _pairs(ranked, ["show", "title_key"], _MAX_GROUP, ~pl.col("common_title"))
+    migrated = _same_day_come_late() & _same_length() & ~_numbers_contradict()
+    # Shows call the yearly mailbag, or each talk with one guest, the same, and within a year two of them are as long to
+    # half a per cent (2,778 s and 2,789 s): a short title has to agree to the second.
+    marked = _either("marked_rerun") & (_length_gap() <= _ABOUT)
+    by_title = (pl.col("title_words") >= 5) & (_length_gap() <= _ALIKE) & ~_prescribed() & ~_numbers_contradict()
+    again = (_apart() >= RERUN_AFTER) & (marked | by_title | (_same_length() & ~_numbers_contradict()))
+    return _edges(pairs, _telling_title() & (migrated | again))
+
+
+# ── rules between shows ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _across_shows(ranked: pl.DataFrame, key: str) -> pl.DataFrame:
+    """One guid that nobody makes up twice, or one address, and agreement on the title, or on date and length.
+
+    A members' feed may call its version otherwise and cut out the advertising, so there the date alone is enough.
+    """
+    pairs = _pairs(ranked, [key], _MAX_SHOWS).filter(_differ("show"))
+    one_private = pl.col("private") != pl.col("private_b")
+    same_when = (_apart() <= dt.timedelta(days=1)) & (_length_gap() <= _NEAR)
+    both_public = (_same("title_key") & ~_lengths_contradict(0.25)) | same_when
+    members = _members_length() & (_same("title_key") | (_apart() <= _MEMBERS_WITHIN))
+    return _nearest(pairs.filter(pl.when(one_private).then(members).otherwise(both_public).fill_null(False)))
+
+
+def _nearest(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Of each item's pairs with items of one other show the one that is nearest in time, where both say so.
+
+    Otherwise an item that looks like two of another show would make those two one: a members' feed did that to the
+    bulletins of two days that had one title by mistake.
+    """
+    ordered = pairs.with_columns(apart=_apart()).sort("apart", "rank", "rank_b", nulls_last=True)
+    mutual = pl.struct("rank", "show_b").is_first_distinct() & pl.struct("rank_b", "show").is_first_distinct()
+    return ordered.filter(mutual).select("rank", "rank_b")
+
+
+def _members_length() -> pl.Expr:
+    """Whether the private one (the other of a pair: public items stand first) can be the public one without ads."""
+    share = pl.col("duration_s_b") / pl.col("duration_s")
+    extended = pl.col("marked_more") != pl.col("marked_more_b")
+    return share.is_between(*_FREE_OF_ADS).fill_null(True) & (~extended | (_length_gap() <= _ABOUT).fill_null(False))
+
+
+def _members_by_title(ranked: pl.DataFrame) -> pl.DataFrame:
+    """Telling titles within two weeks, believed where a members' feed shares enough of them with one public feed."""
+    private_titles = ranked.filter("private")["title_key"].drop_nulls().unique()
+    about_members = ~pl.col("common_title") & pl.col("title_key").is_in(private_titles.implode())
+    pairs = _pairs(ranked, ["title_key"], _MAX_SHOWS, about_members).filter(
+        (pl.col("private") != pl.col("private_b"))
+        & _differ("show")
+        & _telling_title()
+        & (_apart() <= _MEMBERS_WITHIN)
+        & _members_length()
+    )
+    sizes = ranked.group_by("show").agg(items=pl.len())
+    support = (
+        pairs.group_by("show", "show_b")
+        .agg(shared=pl.col("title_key").n_unique())
+        .join(sizes, on="show")
+        .join(sizes, left_on="show_b", right_on="show", suffix="_b")
+        .filter(
+            (pl.col("shared") >= _MIN_SUPPORT)
+            & (pl.col("shared") >= _MIN_SUPPORT_SHARE * pl.min_horizontal("items", "items_b"))
+        )
+    )
+    return _nearest(pairs.join(support, on=["show", "show_b"], how="semi"))
+
+
+# ── which one stands for the others ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _representatives(items: int, edges: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """For each rank the least one that it hangs together with, by way of whatever others: shape (items,).
+
+    Each round hands the least rank along the edges and then shortens every path; the rounds grow with the logarithm of
+    the longest chain. No order of the edges changes the result, and a representative always represents itself.
+    """
+    first = np.arange(items, dtype=np.int64)
+    one, other = edges["rank"].to_numpy().astype(np.int64), edges["rank_b"].to_numpy().astype(np.int64)
+    while True:
+        least = np.minimum(first[one], first[other])
+        before = first.copy()
+        for end in (first[one], first[other]):
+            np.minimum.at(first, end, least)
+        while not np.array_equal(shorter := first[first], first):
+            first = shorter
+        if np.array_equal(before, first):
+            return first
+
+
+def _rules(item: pl.DataFrame, canonical: pl.DataFrame) -> pl.Series:
+    """How each item relates to the one that stands for it."""
+    pair = pl.concat([canonical, item.rename(lambda name: f"{name}_b")], how="horizontal")
+    rule = (
+        pl.when(pl.col("show") == pl.col("show_b"))
+        .then(pl.when(_apart() >= RERUN_AFTER).then(pl.lit("rerun")).otherwise(pl.lit("moved")))
+        .when(pl.col("private") != pl.col("private_b"))
+        .then(pl.lit("members"))
+        .otherwise(pl.lit("network"))
+    )
+    return pair.select(rule.alias("duplicate_rule")).to_series()

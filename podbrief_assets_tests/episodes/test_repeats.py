@@ -1,0 +1,364 @@
+"""Which episode repeats which: each case of the issue, what must stay apart, and that nothing depends on chance."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from podbrief_assets.episodes import private, repeats
+from podbrief_assets.episodes.feed import parse_feed
+from podbrief_assets.lake.tables import TABLES
+
+MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
+NOON = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+TITLE = "How the canal was dug by hand"
+UUID = "721a2dca-a672-4a9b-a2f1-b08e1280290{}"
+SCHEMA = {name: TABLES["feed_items"].polars_schema[name] for name in repeats.COLUMNS}
+
+
+def item(name, **changes):
+    """An item like any other: what it is called differs, so nothing of it agrees with another one's by itself."""
+    row = dict.fromkeys(SCHEMA) | {
+        "show_id": "show", "guid": f"guid {name}", "episode_id": name, "title": f"About {name} and what came of {name}",
+        "audio_url": f"https://cdn.example.org/{name}.mp3", "stated_at": NOON, "duration_s": 1801.0,
+        "first_seen_at": NOON + HOUR,
+    }  # fmt: skip
+    return row | changes
+
+
+def found(*items):
+    frame = pl.DataFrame(list(items), schema=SCHEMA)
+    rows = repeats.find(repeats.compared(frame.lazy())).iter_rows()
+    return {episode: (canonical, rule) for episode, canonical, rule in rows}
+
+
+# ── moved ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"audio_url": "http://pdst.fm/e/cdn.example.org/a.mp3?token=2", "title": "A new title"},
+        {"title": "A title", "duration_s": 1817.0},
+        {"title": "A title", "duration_s": None},
+        {"title": "A TITLE!", "stated_at": NOON + 20 * dt.timedelta(seconds=1)},
+    ],
+)
+def test_a_migrated_host_makes_no_new_episodes(changes):
+    old = item("a", title="A title")
+    new = item("b", first_seen_at=NOON + 9 * DAY, **changes)
+    assert found(old, new) == {"b": ("a", "moved")}
+
+
+def test_a_migrated_host_that_shifts_times_by_a_zone_makes_no_new_episodes():
+    old = item("a", title=TITLE)
+    new = item("b", title=TITLE, stated_at=NOON - 5 * HOUR, first_seen_at=NOON + 9 * DAY)
+    assert found(old, new) == {"b": ("a", "moved")}
+
+
+def test_a_guid_that_holds_a_token_makes_no_new_episode_each_day():
+    days = [
+        item(
+            f"day {n}",
+            title=TITLE,
+            guid=f"https://h.org/a.mp3?t0k={n}",
+            first_seen_at=NOON + n * DAY,
+            audio_url=f"https://h.org/a.mp3?token={n}",
+        )
+        for n in range(5)
+    ]
+    assert found(*days) == {f"day {n}": ("day 0", "moved") for n in range(1, 5)}
+
+
+# ── network ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("guid", "changes"),
+    [
+        (UUID.format(1), {"title": TITLE}),
+        (UUID.format(1), {"title": "Sister show: the canal", "duration_s": 1802.0}),
+        ("https://example.org/?p=4711", {"title": TITLE}),
+        ("prx_96_7d1f0c2e9b3a45d8a1b2c3d4e5f60718", {"title": TITLE, "duration_s": None}),
+    ],
+)
+def test_two_feeds_of_a_network_have_one_episode(guid, changes):
+    one = item("a", show_id="one", title=TITLE, guid=guid)
+    other = item("b", show_id="other", guid=guid, first_seen_at=NOON + 2 * HOUR, **changes)
+    assert found(one, other) == {"b": ("a", "network")}
+
+
+def test_one_file_and_one_title_in_two_feeds_are_one_episode():
+    one = item("a", show_id="one", title=TITLE, audio_url="https://cdn.example.org/x.mp3")
+    other = item("b", show_id="two", title=TITLE, audio_url="http://chrt.fm/track/A1/cdn.example.org/x.mp3", number=3)
+    assert found(one, other) == {"b": ("a", "network")}
+
+
+@pytest.mark.parametrize("guid", ["1", "12345", "episode-1-introduction", "00000000-0000-0000-0000-000000000000"])
+def test_numbers_and_slugs_prove_nothing_across_shows(guid):
+    assert found(
+        item("a", show_id="one", guid=guid, title="Introduction"),
+        item("b", show_id="two", guid=guid, title="Introduction"),
+    ) == {}  # fmt: skip
+
+
+def test_a_guid_that_names_the_site_proves_nothing_across_shows():
+    sites = [item(name, show_id=name, guid="https://example.org/", title="Trailer") for name in "ab"]
+    assert found(*sites) == {}
+
+
+# ── members ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_members(name, **changes):
+    return item(name, show_id="members", private=True, **changes)
+
+
+@pytest.mark.parametrize("public_first", [True, False])
+def test_the_public_version_is_canonical_whichever_came_first(public_first):
+    public = item("p", guid=UUID.format(1), title=TITLE, first_seen_at=NOON + (1 if public_first else 3) * DAY)
+    paid = of_members(
+        "m", guid=UUID.format(1), title=f"[Ad-free] {TITLE}", duration_s=1500.0, stated_at=NOON - 3 * DAY,
+        first_seen_at=NOON + 2 * DAY,
+    )  # fmt: skip
+    assert found(public, paid) == {"m": ("p", "members")}
+
+
+def test_a_sealed_address_or_guid_is_still_the_public_one():
+    address = "https://example.org/a.mp3"
+    row = item("m", guid=f"{address}?auth=1", audio_url=f"{address}?auth=1") | {"transcripts": [], "persons": []}
+    sealed, _ = private.sealed(row)
+    paid = of_members("m", **{name: sealed[name] for name in ("guid", "audio_url")})
+    assert found(item("p", audio_url=address), paid) == {"m": ("p", "members")}
+    assert found(item("p", guid=address), paid | {"audio_url": None}) == {"m": ("p", "members")}
+
+
+def members_of(count, *, titles=lambda n: f"The {n} lives of the harbour", mark="{} (Early access)", **changes):
+    public = [item(f"p{n}", title=titles(n), stated_at=NOON - n * 9 * DAY) for n in range(count)]
+    paid = [
+        of_members(f"m{n}", title=mark.format(titles(n)), stated_at=NOON - n * 9 * DAY - DAY, **changes)
+        for n in range(count)
+    ]
+    return public + paid
+
+
+def test_titles_alone_are_believed_where_two_feeds_share_enough_of_them():
+    assert found(*members_of(3)) == {f"m{n}": (f"p{n}", "members") for n in range(3)}
+    assert found(*members_of(2)) == {}
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        members_of(4, titles=lambda n: "Bonus"),
+        members_of(4, titles=lambda n: f"Q&A {n}"),
+        members_of(4, mark="Bonus: {}", duration_s=1300.0),
+        members_of(4, duration_s=600.0),
+        members_of(4, titles=lambda n: "The weekly talk about the harbour"),
+    ],
+)
+def test_members_feeds_keep_what_is_only_theirs(items):
+    assert found(*items) == {}
+
+
+def test_a_members_feed_does_not_join_two_public_episodes_of_one_title():
+    titles = lambda n: f"The {n // 2} lives of the harbour"  # noqa: E731
+    public = [item(f"p{n}", title=titles(n), stated_at=NOON - n * 5 * DAY, duration_s=1000.0 + n) for n in range(8)]
+    paid = [of_members(f"m{n}", title=titles(n), stated_at=NOON - n * 5 * DAY, duration_s=1000.0) for n in range(8)]
+    assert found(*public, *paid) == {f"m{n}": (f"p{n}", "members") for n in range(8)}
+
+
+# ── rerun ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("title", "changes"),
+    [
+        ("Another title", {"audio_url": "https://cdn.example.org/old.mp3"}),
+        (f"Rerun: {TITLE}", {"duration_s": 1870.0}),
+        (f"{TITLE} (Encore)", {"duration_s": 1802.0, "number": 212}),
+        (f"[From the archive] {TITLE}", {"duration_s": 1700.0}),
+        (f"BEST OF - {TITLE}", {}),
+        (TITLE, {"duration_s": 1807.0}),
+    ],
+)
+def test_a_rerun_years_later_repeats_the_first(title, changes):
+    first = item("old", title=TITLE, stated_at=NOON - 800 * DAY, first_seen_at=NOON - 700 * DAY, number=12)
+    again = item("new", title=title, **changes)
+    assert found(first, again) == {"new": ("old", "rerun")}
+
+
+def test_a_rerun_of_a_rerun_repeats_the_first():
+    told = [
+        item(str(n), title=TITLE, stated_at=NOON + n * 90 * DAY, first_seen_at=NOON + n * 90 * DAY) for n in range(3)
+    ]
+    assert found(*told) == {"1": ("0", "rerun"), "2": ("0", "rerun")}
+
+
+# ── what must stay apart ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def series(count, *, every=DAY, **changes):
+    """Items of a show that agree in `changes`."""
+    return [
+        item(f"{n}", stated_at=NOON + n * every, first_seen_at=NOON + n * every + HOUR, **changes) for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("count", [2, 3, 9])
+@pytest.mark.parametrize("every", [HOUR, 12 * HOUR, DAY, 7 * DAY, 90 * DAY])
+@pytest.mark.parametrize(
+    "agreeing",
+    [
+        {"title": "Daily news"},
+        {"title": "Q&A", "duration_s": 1800.0},
+        {"title": "Trailer", "duration_s": None},
+        {"title": "The morning news in brief", "duration_s": 300.0},
+        {"duration_s": 3600.0},
+        {"duration_s": 1801.0, "audio_bytes": 4711},
+        {"audio_url": "https://live.example.org/stream", "duration_s": None},
+        {"title": "News", "audio_url": "https://example.org/latest.mp3", "duration_s": 300.0},
+        {"audio_url": None, "duration_s": None},
+    ],
+)
+def test_what_a_show_does_by_format_joins_nothing(count, every, agreeing):
+    assert found(*series(count, every=every, **agreeing)) == {}
+
+
+def test_two_announcements_with_one_placeholder_stay_apart():
+    soon = {"audio_url": "https://cdn.example.org/coming-soon.mp3", "duration_s": None}
+    assert found(item("a", **soon), item("b", **soon)) == {}
+
+
+def test_two_hours_of_one_programme_stay_apart():
+    hours = [item(f"{n}", title=TITLE, duration_s=2400.0 + 9 * n) for n in range(2)]
+    assert found(*hours) == {}
+    parts = [item(f"{n}", title=TITLE, number=n, first_seen_at=NOON + n * DAY) for n in range(2)]
+    assert found(*parts) == {}
+
+
+def test_the_bulletins_of_one_day_stay_apart():
+    bulletins = [
+        item(
+            f"{n}",
+            title="The world news in brief",
+            duration_s=301.0,
+            stated_at=NOON + n * HOUR,
+            first_seen_at=NOON + n * HOUR + 5 * MINUTE,
+        )
+        for n in range(3)
+    ]
+    assert found(*bulletins) == {}
+
+
+def test_talks_with_one_guest_in_two_years_stay_apart():
+    # Of a show in the corpus: the same title, a year between them, and lengths that differ by four in a thousand.
+    one = item("a", title="Heimspiel: Georg Mascolo", stated_at=NOON - 281 * DAY, duration_s=2789.0)
+    assert found(one, item("b", title="Heimspiel: Georg Mascolo", duration_s=2778.0)) == {}
+
+
+def test_shows_that_tell_the_same_news_stay_apart():
+    shows = [item(name, show_id=name, title="What the election means for you", duration_s=1801.0) for name in "abc"]
+    assert found(*shows) == {}
+
+
+def test_real_feeds_lose_no_episode(corpus: Path):
+    for path in sorted((corpus / "feeds" / "real" / "gopodcast").glob("1[01]*.xml")):
+        feed = parse_feed(path.read_bytes(), f"https://{path.stem}.example/feed")
+        rows = [
+            item(one.episode_id, guid=one.guid, title=one.title, stated_at=one.published_at, audio_url=one.audio_url)
+            | {"duration_s": one.duration_s, "audio_bytes": one.audio_bytes, "number": one.number}
+            for one in feed.episodes
+        ]
+        assert found(*rows) == {}, path.name
+
+
+# ── nothing depends on chance ────────────────────────────────────────────────────────────────────────────────────────
+
+GUIDS = [None, *(UUID.format(n) for n in range(3))]
+AUDIO = [None, *(f"https://cdn.example.org/{n}.mp3" for n in range(3))]
+
+
+@st.composite
+def some_items(draw):
+    rows = draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, 3),
+                st.sampled_from(GUIDS),
+                st.sampled_from(AUDIO),
+                st.sampled_from([TITLE, f"Rerun: {TITLE}", "Trailer", ""]),
+                st.sampled_from([None, NOON, NOON + MINUTE, NOON + 90 * DAY, NOON - 400 * DAY]),
+                st.sampled_from([None, 0.0, 1801.0, 1802.0, 1800.0]),
+                st.integers(0, 2),
+                st.sampled_from([None, False, True]),
+            ),
+            max_size=14,
+        )
+    )
+    return [
+        item(
+            f"e{n}",
+            show_id=f"s{show}",
+            guid=guid or f"g{n}",
+            audio_url=audio,
+            title=title,
+            stated_at=stated,
+            duration_s=length,
+            first_seen_at=NOON + seen * DAY,
+            private=paid,
+        )
+        for n, (show, guid, audio, title, stated, length, seen, paid) in enumerate(rows)
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(some_items(), st.randoms())
+def test_the_order_of_rows_changes_nothing_and_no_chain_or_circle_remains(items, random):
+    repeating = found(*items)
+    shuffled = list(items)
+    random.shuffle(shuffled)
+    assert found(*shuffled) == repeating
+    by_id = {row["episode_id"]: row for row in items}
+    for episode, (canonical, _) in repeating.items():
+        assert episode != canonical
+        assert canonical in by_id
+        assert canonical not in repeating
+        assert not (by_id[canonical]["private"] and not by_id[episode]["private"])
+
+
+@settings(max_examples=12, deadline=None)
+@given(some_items())
+def test_an_item_that_shares_nothing_changes_nothing(items):
+    fresh = item("fresh", title="Quite another story altogether", duration_s=77.0, stated_at=NOON + 7 * DAY)
+    assert found(*items, fresh) == found(*items)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
+def test_any_text_is_taken(title, guid, address):
+    rows = [item(name, show_id=name, title=title, guid=guid, audio_url=address) for name in "ab"]
+    assert set(found(*rows)) <= {"b"}
+
+
+@pytest.mark.parametrize(
+    ("title", "bare"),
+    [
+        ("Rerun: The Canal!", "the canal"),
+        ("The Canal (Encore)", "the canal"),
+        ("[Ad-free] RERUN – the  canal", "the canal"),
+        ("The Canal - Early Access", "the canal"),
+        ("Best of", "best of"),
+        ("Classics of the canal", "classics of the canal"),
+        ("Don’t repeat it", "dont repeat it"),
+        ("再放送 運河", "再放送 運河"),
+        ("", ""),
+    ],
+)
+def test_bare_titles(title, bare):
+    assert pl.DataFrame({"title": [title]}).select(repeats.bare_title(pl.col("title"))).item() == bare
