@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, text
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeDecorator
 
 from podbrief_assets.errors import PermanentFailure
@@ -133,14 +134,22 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def create_all(opened: Engine) -> None:
-    """Make the tables that are missing; two processes may do it at once.
+    """Make the tables that are missing, and the columns that a newer release added; two processes may do it at once.
 
-    Only the tables of packages that were imported are known, so whoever calls this imports them first.
+    Only the tables of packages that were imported are known, so whoever calls this imports them first. A column can be
+    added later only where it may be null: that is all that an old row can say about it.
     """
     with opened.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CREATION_LOCK})
         Base.metadata.create_all(connection)
+        for table in Base.metadata.sorted_tables:
+            have = {column["name"] for column in inspect(connection).get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in have:
+                    named = connection.dialect.identifier_preparer.format_table(table)
+                    stated = CreateColumn(column).compile(dialect=connection.dialect)
+                    connection.execute(text(f"ALTER TABLE {named} ADD COLUMN {stated}"))
 
 
 @contextmanager

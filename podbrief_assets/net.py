@@ -297,9 +297,9 @@ def displayed(url: str) -> str:
     scheme, separator, rest = rest.partition("://")
     host, slash, path = rest.partition("/")
     shown = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
-    printable = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown[:200]
-    )
+    printable = shown[:200]
+    if not printable.isprintable():
+        printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in printable)
     return printable + ("…" if len(shown) > 200 else "") + ("?…" if query else "")
 
 

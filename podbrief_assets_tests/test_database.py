@@ -61,6 +61,21 @@ def test_the_folder_is_made_and_sqlite_is_set_up(engine: Engine, tmp_path: Path)
         assert (connection.exec_driver_sql("PRAGMA busy_timeout").scalar() or 0) >= 10_000
 
 
+def test_a_database_of_an_older_release_gains_the_new_columns_and_keeps_its_rows(tmp_path: Path) -> None:
+    opened = database.engine(f"sqlite:///{tmp_path}/podbrief.sqlite")
+    with opened.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE test_shelf (number INTEGER PRIMARY KEY, books INTEGER NOT NULL)")
+        connection.exec_driver_sql("INSERT INTO test_shelf VALUES (1, 40)")
+    database.create_all(opened)
+    database.create_all(opened)
+    with database.session(opened) as session:
+        kept = session.get_one(Shelf, 1)
+        assert (kept.books, kept.dusted_at) == (40, None)
+        kept.dusted_at = NOW
+    with database.session(opened, read_only=True) as session:
+        assert session.get_one(Shelf, 1).dusted_at == NOW
+
+
 def test_foreign_keys_are_enforced_under_names_that_a_migration_can_use(engine: Engine) -> None:
     with pytest.raises(IntegrityError), database.session(engine) as session:
         session.add(Book(title="a", shelf=99))

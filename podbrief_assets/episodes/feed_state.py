@@ -1,20 +1,29 @@
 """What podbrief remembers of each feed between two scans.
 
-Belongs here: the value that a scan takes and gives back, its table in the operational database, loading and saving.
-Doesn't: deciding what a scan changes in it (scan.py), the items of a feed (they are in the lake, in `feed_items`).
+Belongs here: the value that a scan takes and gives back, how long a feed that fails is left alone, what of it an
+operator sees, its table in the operational database, loading and saving.
+Doesn't: deciding what an answer means (scan.py), the items of a feed (they are in the lake, in `feed_items`).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import JSON, Engine, Text, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from podbrief_assets import database
+
+# A feed that fails is asked at every scan of its first day: most faults are over by the next one, and an operator who
+# mends something scans at once. From then on it is left alone for about as long as it has been failing.
+_PATIENCE: Final = timedelta(days=1)
+# What an absurd Retry-After may ask for, too: no server may silence a feed for a year.
+LONGEST_WAIT: Final = timedelta(days=3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +46,10 @@ class FeedState:
         failures_in_a_row: Scans since then that failed.
         last_error: Why the last one did, and what to do; None after a success.
         next_try_at: Not asked before then; None for the next scan.
-        retired: Gone for good (410): never asked again.
+        retired: Gone for good (410): not asked again until it is added once more (`revived`).
+        failing_since: When the first of the failures in a row happened.
+        podcast_guid, license, locked: As the feed states them; None where it does not, or was last read before
+            podbrief kept them.
     """
 
     address: str
@@ -63,6 +75,79 @@ class FeedState:
     last_error: str | None = None
     next_try_at: datetime | None = None
     retired: bool = False
+    failing_since: datetime | None = None
+    podcast_guid: str | None = None
+    license: str | None = None
+    locked: bool | None = None
+
+
+def next_try(
+    address: str, failing_since: datetime, now: datetime, asked_for: datetime | None = None
+) -> datetime | None:
+    """When a feed that failed at `now` is asked again; None for the next scan.
+
+    In its first day of failing: at the next scan. Later: after as long again as it has been failing, at most three
+    days, less 5 to 25 %. That jitter spreads feeds that failed together; it is the same on every machine, and it only
+    ever shortens: a daily scan that starts some minutes earlier than the last one must not come too early for it, and
+    so leave a feed alone for a day more. A daily scan thus asks after one day, one, two, three, three and so on.
+
+    Args:
+        asked_for: The end of the server's Retry-After; kept to, but for at most three days.
+    """
+    failing = now - failing_since
+    own = None
+    if failing >= _PATIENCE:
+        digest = hashlib.sha256(f"{address}\n{failing // _PATIENCE}".encode()).digest()
+        jitter = 0.05 + 0.2 * int.from_bytes(digest[:4], "big") / 2**32
+        own = now + min(failing, LONGEST_WAIT) * (1 - jitter)
+    asked_for = min(asked_for, now + LONGEST_WAIT) if asked_for is not None else None
+    return max((moment for moment in (own, asked_for) if moment is not None), default=None)
+
+
+def revived(state: FeedState) -> FeedState:
+    """A retired feed that somebody wants asked again: as if it had never failed, and read in full.
+
+    Its identifier and the day of its back catalogue stay, so that what it says now is news of the same show.
+    """
+    return replace(
+        state,
+        retired=False,
+        fetched_url=None,
+        etag=None,
+        last_modified=None,
+        body_digest=None,
+        failures_in_a_row=0,
+        last_error=None,
+        next_try_at=None,
+        failing_since=None,
+    )
+
+
+def health(state: FeedState, now: datetime) -> dict[str, object]:
+    """What an operator sees of a feed: the columns of `feed_health` that rest on its memory.
+
+    Args:
+        now: A next try before then is none to wait for.
+    """
+    reason = state.last_error
+    if state.retired:
+        outcome = "retired"
+    elif state.blocked:
+        outcome, reason = "blocked", "the show asks not to be processed (podcast:block)"
+    elif state.failures_in_a_row:
+        outcome = "failing"
+    else:
+        outcome = "new" if state.last_success_at is None else "answering"
+    waits = not state.retired and state.next_try_at is not None and state.next_try_at > now
+    return {
+        "outcome": outcome,
+        "last_success_at": state.last_success_at,
+        "failing_since": state.failing_since,
+        "failures_in_a_row": state.failures_in_a_row,
+        "next_try_at": state.next_try_at if waits else None,
+        "reason": reason,
+        "note": state.note,
+    }
 
 
 class FeedStateRow(database.Base):
@@ -93,6 +178,10 @@ class FeedStateRow(database.Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     next_try_at: Mapped[datetime | None]
     retired: Mapped[bool]
+    failing_since: Mapped[datetime | None]
+    podcast_guid: Mapped[str | None] = mapped_column(Text)
+    license: Mapped[str | None] = mapped_column(Text)
+    locked: Mapped[bool | None]
 
 
 _TABLE = FeedStateRow.__table__
@@ -114,7 +203,7 @@ def save(engine: Engine, states: Iterable[FeedState]) -> None:
 
     Save only after the items of these feeds are safe: what is saved here makes the next scan skip them.
     """
-    rows = [asdict(state) for state in states]
+    rows = [{name: getattr(state, name) for name in _FIELDS} for state in states]
     if not rows:
         return
     dialect = postgresql if engine.dialect.name == "postgresql" else sqlite

@@ -1,9 +1,9 @@
 """Ask every feed whether it has something new.
 
 Belongs here: which feeds are asked and how (conditionally, many at once), what an answer changes in the memory of its
-feed, where a feed moved to, which identifier a show gets.
-Doesn't: HTTP itself (net.py), reading XML (feed.py), storing anything (feed_state.py and the lake, by way of
-assets.py). Nothing here writes; whoever iterates decides what is kept.
+feed, the pages behind a feed's first one, where a feed moved to, which identifier a show gets.
+Doesn't: HTTP itself (net.py), reading XML (feed.py), how long a feed that fails is left alone (feed_state.py), storing
+anything (feed_state.py and the lake, by way of assets.py). Nothing here writes; whoever iterates decides what is kept.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import time
+import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Final, Literal, Protocol
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Final, Literal, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from podbrief_assets import net
-from podbrief_assets.episodes import identity
-from podbrief_assets.episodes.feed import Feed, Item, Show, parse_feed
+from podbrief_assets.episodes import feed_state, identity
+from podbrief_assets.episodes.feed import MAX_ITEMS, Feed, Item, Show, parse_feed
 from podbrief_assets.episodes.feed_state import FeedState
 from podbrief_assets.errors import PermanentFailure, PodbriefError
 
@@ -30,6 +34,11 @@ _MAX_MOVES: Final = 10
 # A thread fights with the loop for the interpreter: over real feeds it took 1.4 to 1.9 times as long as parsing in
 # place. Up to here that holds up the loop for some 25 ms, which no time-out notices; a feed of 60 MB would for seconds.
 _INLINE_BYTES: Final = 1024 * 1024
+_MAX_PAGES: Final = 50
+# A daily scan never leaves a gap like this. After it a paged feed's first page may not reach back to what is known.
+_OUT_OF_TOUCH: Final = timedelta(days=3)
+# Feeds that have answered and wait for their turn to be named, each held compressed: some 60 MB of a real feed's kind.
+_MAX_PARKED: Final = 1_000
 # What slips over one feed's odd data look like. Caught around the parser alone, so that no such feed ends the scan.
 _SLIPS: Final = (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RecursionError)
 
@@ -84,7 +93,14 @@ async def scan(
     """Ask every feed once, and yield what came of each as it comes.
 
     One feed's failure is its own result. At most `concurrency` results are asked for or wait to be taken at any time,
-    so memory does not grow with the number of feeds.
+    and at most a thousand new feeds wait, compressed, to be named: memory does not grow with the number of feeds.
+
+    Feeds are asked in an order that only the subscription list decides, and where two new ones state the same
+    podcast:guid, the one that is asked first has it, whichever answers first: the same list gives the same identifiers
+    on every machine, and after a scan that was killed.
+
+    Of a paged feed (RFC 5005) all pages are read at the first scan, and again when more than three days have passed
+    since the feed was last read. The other scans read the first page: which items are known is not known here.
 
     Args:
         subscriptions: In any spelling; two of the same canonical address are one feed.
@@ -94,16 +110,17 @@ async def scan(
         parse: Body and address to feed.
     """
     feeds = {identity.canonical_feed_address(each.feed_url): each.feed_url for each in subscriptions}
-    work = _Scan(states, client, now, parse)
+    feeds = {address: feeds[address] for address in _host_by_host(feeds)}
     room = asyncio.Semaphore(concurrency)
+    work = _Scan(feeds, states, client, now, parse, room)
     results: asyncio.Queue[ScanResult | None] = asyncio.Queue()
 
     async def one(address: str) -> None:
-        results.put_nowait(await work.feed(address, feeds[address]))
+        results.put_nowait(await work.feed(address))
 
     async def all_of_them() -> None:
         async with asyncio.TaskGroup() as group:
-            for address in _host_by_host(feeds):
+            for address in feeds:
                 await room.acquire()
                 group.create_task(one(address))
 
@@ -132,34 +149,101 @@ def _host_by_host(addresses: Iterable[str]) -> Iterator[str]:
             waiting.append(host)
 
 
+class _Turns:
+    """Lets new feeds be named in the order in which they are asked, in whatever order they answer."""
+
+    def __init__(self, addresses: Iterable[str]) -> None:
+        self._settled = dict.fromkeys(addresses, False)
+        self._left = deque(self._settled)
+        self._awaited: dict[str, asyncio.Event] = {}
+
+    def has_come(self, address: str) -> bool:
+        return not self._left or self._left[0] == address
+
+    async def come(self, address: str) -> None:
+        if not self.has_come(address):
+            self._awaited[address] = asyncio.Event()
+            await self._awaited[address].wait()
+
+    def settle(self, address: str) -> None:
+        """`address` has its identifier, or gets none in this scan."""
+        if address in self._settled:
+            self._settled[address] = True
+            while self._left and self._settled[self._left[0]]:
+                self._left.popleft()
+            if self._left and (awaited := self._awaited.pop(self._left[0], None)):
+                awaited.set()
+
+
+class _Read(NamedTuple):
+    """A feed that was fetched and read.
+
+    Attributes:
+        state: Its memory, with every move that led here.
+        digest: SHA-256 of the reply's content.
+        told: What an operator should know of the way here.
+    """
+
+    state: FeedState
+    reply: net.Reply
+    digest: str
+    feed: Feed
+    told: list[str]
+
+
+class _Packed(NamedTuple):
+    """A feed that waits for its turn: its content compressed, since a thousand may wait, to be read again then."""
+
+    state: FeedState
+    reply: net.Reply
+    digest: str
+    told: list[str]
+
+
+def _packed(read: _Read) -> _Packed:
+    reply = replace(read.reply, content=zlib.compress(read.reply.content, 1))
+    return _Packed(read.state, reply, read.digest, read.told)
+
+
 class _Scan:
     """What all feeds of one scan share."""
 
     def __init__(
         self,
+        feeds: Mapping[str, str],
         states: Mapping[str, FeedState],
         client: net.Client,
         now: datetime,
         parse: Callable[[bytes, str], Feed],
+        room: asyncio.Semaphore,
     ) -> None:
+        self._feeds = feeds
         self._states = states
         self._client = client
         self._now = now
+        self._began = time.monotonic()
         self._parse = parse
+        self._room = room
+        self._parked = 0
         self._holders = {state.show_id: state.address for state in states.values() if state.show_id}
+        self._new = [address for address in feeds if address not in states or states[address].show_id is None]
+        self._turns = _Turns(self._new)
 
-    async def feed(self, address: str, feed_url: str) -> ScanResult:
+    async def feed(self, address: str) -> ScanResult:
+        feed_url = self._feeds[address]
         state = self._states.get(address) or FeedState(address=address, feed_url=feed_url)
-        state = replace(state, feed_url=feed_url)  # the subscription's spelling may have changed, http to https say
-        if state.retired:
-            return ScanResult(state=state, outcome="gone", error=state.last_error)
-        if state.next_try_at is not None and state.next_try_at > self._now:
-            return ScanResult(state=state, outcome="waiting", error=state.last_error)
+        if state.feed_url != feed_url:  # the subscription's spelling may have changed, http to https say
+            state = replace(state, feed_url=feed_url)
         try:
-            reply = await self._client.get(_current(state), headers=_question(state))
-            return await self._answered(_moved(state, reply.moved_to), reply)
+            if state.retired:
+                return ScanResult(state=state, outcome="gone", error=state.last_error)
+            if state.next_try_at is not None and state.next_try_at > self._now:
+                return ScanResult(state=state, outcome="waiting", error=state.last_error)
+            return await self._answered(state, await self._client.get(_current(state), headers=question(state)))
         except PodbriefError as failure:
             return self._failed(state, failure)
+        finally:
+            self._turns.settle(address)
 
     async def _answered(self, state: FeedState, reply: net.Reply) -> ScanResult:
         if reply.status == 304:
@@ -168,25 +252,37 @@ class _Scan:
                     f"{net.displayed(reply.url)} answered 304 to a request without conditions",
                     "it is asked again at the next scan; tell the publisher",
                 )
-            return self._quiet(state, "not_modified")
+            return self._quiet(_moved(state, reply.moved_to), "not_modified")
+        state = _moved(state, reply.moved_to)
         digest = hashlib.sha256(reply.content).hexdigest()
         if digest == state.body_digest:
             return self._quiet(_validated(state, reply), "unchanged")
-        feed = await self._read(reply)
-        told = []
-        if target := _announced(state, reply, feed):
-            try:
-                # Believed only where it leads to a feed: stale and mistyped new-feed-urls stay in feeds for years.
-                reply_there = await self._client.get(target, headers={"Accept": _ACCEPT})
-                feed_there = await self._read(reply_there)
-                if not feed_there.truncated:
-                    state, reply, feed = _moved(state, target), reply_there, feed_there
-                    digest = hashlib.sha256(reply.content).hexdigest()
-            except PodbriefError as failure:
-                told.append(f"its new-feed-url is not followed: {failure}")
-        return self._changed(state, reply, feed, digest, told)
+        read = await self._followed(_Read(state, reply, digest, await self._parsed(reply), []))
+        if self._must_wait(read):
+            packed = _packed(read)
+            del read, reply
+            await self._turn(state.address)
+            read = await self._unpacked(packed)
+        read = read._replace(state=self._named(read.state, read.feed.show))
+        self._turns.settle(state.address)
+        return await self._changed(read)
 
-    async def _read(self, reply: net.Reply) -> Feed:
+    async def _followed(self, read: _Read) -> _Read:
+        """The feed at its new-feed-url, where it states one that leads to a feed; else `read`."""
+        target = _announced(read.state, read.reply, read.feed)
+        if target is None:
+            return read
+        try:
+            # Believed only where it leads to a feed: stale and mistyped new-feed-urls stay in feeds for years.
+            reply = await self._client.get(target, headers={"Accept": _ACCEPT})
+            feed = await self._parsed(reply)
+        except PodbriefError as failure:
+            return read._replace(told=[*read.told, f"its new-feed-url is not followed: {failure}"])
+        if feed.truncated:
+            return read
+        return _Read(_moved(read.state, target), reply, hashlib.sha256(reply.content).hexdigest(), feed, read.told)
+
+    async def _parsed(self, reply: net.Reply) -> Feed:
         try:
             if len(reply.content) <= _INLINE_BYTES:
                 return self._parse(reply.content, reply.url)
@@ -197,21 +293,30 @@ class _Scan:
                 "report it to podbrief's developers together with the feed",
             ) from slip
 
+    async def _unpacked(self, packed: _Packed) -> _Read:
+        reply = replace(packed.reply, content=zlib.decompress(packed.reply.content))
+        return _Read(packed.state, reply, packed.digest, await self._parsed(reply), packed.told)
+
     def _quiet(self, state: FeedState, outcome: Literal["not_modified", "unchanged"]) -> ScanResult:
         return ScanResult(state=self._succeeded(state), outcome="blocked" if state.blocked else outcome)
 
-    def _changed(self, state: FeedState, reply: net.Reply, feed: Feed, digest: str, told: list[str]) -> ScanResult:
+    async def _changed(self, read: _Read) -> ScanResult:
+        state, reply, digest, feed, told = read
         blocked = feed.show.blocked or (feed.truncated and state.blocked)
         first = state.first_scanned_at is None
+        items, whole = feed.episodes, not feed.truncated
         if feed.truncated:
             told.append(
                 f"{net.displayed(reply.url)} is cut short: its {len(feed.episodes)} whole episodes are taken, "
                 "and it is asked for all of it at the next scan"
             )
-        # A first scan that was cut short gets a second one, or the rest of the archive would pass for news.
-        archive_taken = not blocked and not (feed.truncated and state.last_success_at is None)
-        state = _described(self._named(state, feed.show), feed)
-        if feed.truncated:
+        elif not blocked and (first or self._out_of_touch(state)):
+            items, whole, told_of_pages = await self._all_pages(reply.url, feed)
+            told += told_of_pages
+        # A first scan that misses a part gets a second one, or the rest of the archive would pass for news.
+        archive_taken = not blocked and (whole or state.last_success_at is not None)
+        state = _described(state, feed)
+        if feed.truncated or not (whole or archive_taken):
             state = replace(state, etag=None, last_modified=None, body_digest=None)
         else:
             state = replace(_validated(state, reply), body_digest=digest)
@@ -223,32 +328,114 @@ class _Scan:
         return ScanResult(
             state=self._succeeded(state),
             outcome="blocked" if blocked else "changed",
-            items=[] if blocked else feed.episodes,
+            items=[] if blocked else items,
             back_catalogue=first,
             skipped=told + feed.skipped,
         )
 
+    def _out_of_touch(self, state: FeedState) -> bool:
+        return state.last_success_at is not None and self._now - state.last_success_at > _OUT_OF_TOUCH
+
+    async def _all_pages(self, url: str, first: Feed) -> tuple[list[Item], bool, list[str]]:
+        """The items of a feed and of the pages behind it (RFC 5005), each guid once, as its newest page has it.
+
+        Only pages of the feed's own host are read, at most `_MAX_PAGES` and `MAX_ITEMS`, none twice, and none behind
+        one that brings nothing new: there are servers that answer every page number with the first page.
+
+        Returns:
+            The items; whether a second scan would not find more; a line for what was left out.
+        """
+        items = {item.guid: item for item in first.episodes}
+        here, page = url, first
+        told: list[str] = []
+        seen = {identity.canonical_feed_address(url)}
+        for _ in range(_MAX_PAGES):
+            target = page.show.next_page_url or page.show.prev_archive_url
+            if target is None or page.show.complete or identity.canonical_feed_address(target) in seen:
+                return list(items.values()), True, told
+            if _host(target) != _host(url) or len(items) >= MAX_ITEMS:
+                break
+            seen.add(identity.canonical_feed_address(target))
+            try:
+                reply = await self._client.get(target, headers={"Accept": _ACCEPT})
+                here, page = reply.url, await self._parsed(reply)
+            except PodbriefError as failure:
+                told.append(f"its older pages are not read further than {net.displayed(here)}: {failure}")
+                return list(items.values()), isinstance(failure, PermanentFailure), told
+            known = len(items)
+            items |= {item.guid: item for item in page.episodes if item.guid not in items}
+            told += page.skipped
+            if page.truncated:
+                told.append(f"its older page {net.displayed(here)} is cut short: what is behind it is not read")
+                return list(items.values()), False, told
+            if len(items) == known:
+                return list(items.values()), True, told
+        told.append(
+            f"its older pages are not read further than {net.displayed(here)}: they are too many, or another host's"
+        )
+        return list(items.values())[:MAX_ITEMS], True, told
+
     def _succeeded(self, state: FeedState) -> FeedState:
-        return replace(state, last_success_at=self._now, failures_in_a_row=0, last_error=None, next_try_at=None)
+        return replace(
+            state, last_success_at=self._now, failures_in_a_row=0, last_error=None, next_try_at=None, failing_since=None
+        )
 
     def _failed(self, state: FeedState, failure: PodbriefError) -> ScanResult:
-        gone = False
-        if isinstance(failure, PermanentFailure):
-            if state.fetched_url is not None:
-                # The subscribed address has the last word: hosts close, and their addresses go to others.
-                # Validators of the one must not be put to the other, which might say 304 by its own calendar.
-                state = replace(
-                    state,
-                    fetched_url=None,
-                    former_urls=(*state.former_urls, state.fetched_url)[-_MAX_MOVES:],
-                    etag=None,
-                    last_modified=None,
-                )
-            else:
-                gone = isinstance(failure, net.NotFound) and failure.gone
         error = str(failure)
-        state = replace(state, failures_in_a_row=state.failures_in_a_row + 1, last_error=error, retired=gone)
-        return ScanResult(state=state, outcome="gone" if gone else "failed", error=error)
+        since = state.failing_since or self._now
+        state = replace(
+            state,
+            failures_in_a_row=state.failures_in_a_row + 1,
+            last_error=error,
+            failing_since=since,
+            next_try_at=None,
+        )
+        if isinstance(failure, PermanentFailure) and state.fetched_url is not None:
+            # The subscribed address has the last word, and is asked at the next scan: hosts close, and their addresses
+            # go to others. Validators of the one must not be put to the other, which might say 304 by its own calendar.
+            moved = (*state.former_urls, state.fetched_url)[-_MAX_MOVES:]
+            state = replace(state, fetched_url=None, former_urls=moved, etag=None, last_modified=None)
+        elif isinstance(failure, net.NotFound) and failure.gone:
+            error = f"{failure.what}: not asked any more; `podbrief shows add` takes its new address, or this one again"
+            return ScanResult(state=replace(state, last_error=error, retired=True), outcome="gone", error=error)
+        else:
+            wait = feed_state.next_try(state.address, since, self._now, self._asked_for(failure))
+            state = replace(state, next_try_at=wait)
+        return ScanResult(state=state, outcome="failed", error=error)
+
+    def _asked_for(self, failure: PodbriefError) -> datetime | None:
+        """The end of the Retry-After that a server answered with, counted from when it did."""
+        if not isinstance(failure, net.PassingFault) or not failure.retry_after_s:
+            return None
+        asked = timedelta(seconds=min(failure.retry_after_s, feed_state.LONGEST_WAIT.total_seconds()))
+        return self._now + timedelta(seconds=time.monotonic() - self._began) + asked
+
+    # ── identifiers ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _must_wait(self, read: _Read) -> bool:
+        """Whether an earlier feed that has not answered yet might state the same identifier."""
+        if read.state.show_id is not None or self._turns.has_come(read.state.address):
+            return False
+        stated = identity.show_id(read.feed.show.podcast_guid, read.state.feed_url)
+        return stated != identity.show_id(None, read.state.feed_url)
+
+    async def _turn(self, address: str) -> None:
+        """Wait for the turn of `address`, without the place in which another feed can be asked meanwhile."""
+        if self._parked >= _MAX_PARKED:
+            await self._turns.come(address)
+            return
+        self._parked += 1
+        self._room.release()
+        try:
+            await self._turns.come(address)
+        finally:
+            self._parked -= 1
+        await self._room.acquire()
+
+    @cached_property
+    def _own(self) -> dict[str, str]:
+        """The identifiers that new feeds get from their addresses, so that nobody else takes them first."""
+        return {identity.show_id(None, self._feeds[address]): address for address in self._new}
 
     def _named(self, state: FeedState, show: Show) -> FeedState:
         """Pin the show's identifier at its first success; a podcast:guid that another show holds is not given twice."""
@@ -256,26 +443,34 @@ class _Scan:
             return state
         by_address = identity.show_id(None, state.feed_url)
         wanted = identity.show_id(show.podcast_guid, state.feed_url)
-        # podcast:guid is by its own rule derived from a show's first address, so a mirror that came first may hold the
-        # identifier of this very address too.
+        # podcast:guid is by its own rule derived from a show's first address, so a mirror that came in an earlier scan
+        # may hold the identifier of this very address too.
         for candidate in (wanted, by_address, identity.show_id(f"feed address {state.address}", state.feed_url)):
-            holder = self._holders.setdefault(candidate, state.address)
-            if holder == state.address:
+            if self._holder(candidate, state.address) == state.address:
                 break
+        self._holders[candidate] = state.address
         note = None
         if candidate != wanted:
             note = (
-                f"its podcast:guid is held by the show at {net.displayed(self._holders[wanted])}, so it goes by its "
-                "address: if they are one show, remove one of them"
+                f"its podcast:guid is held by the show at {net.displayed(self._holder(wanted, state.address))}, so it "
+                "goes by its address: if they are one show, remove one of them"
             )
         return replace(state, show_id=candidate, note=note)
+
+    def _holder(self, show_id: str, asking: str) -> str:
+        """Whose identifier it is; `asking`, where it is nobody's yet."""
+        holder = self._holders.get(show_id)
+        if holder is None and show_id != identity.show_id(None, self._feeds[asking]):
+            holder = self._own.get(show_id)
+        return holder or asking
 
 
 def _current(state: FeedState) -> str:
     return state.fetched_url or state.feed_url
 
 
-def _question(state: FeedState) -> dict[str, str]:
+def question(state: FeedState) -> dict[str, str]:
+    """The headers with which a feed is asked whether it has something new."""
     headers = {"Accept": _ACCEPT}
     if state.etag is not None:
         headers["If-None-Match"] = state.etag
@@ -315,6 +510,10 @@ def _announced(state: FeedState, reply: net.Reply, feed: Feed) -> str | None:
     return None if identity.canonical_feed_address(target) in known_forms else target
 
 
+def _host(url: str) -> str | None:
+    return urlsplit(url).hostname
+
+
 def _described(state: FeedState, feed: Feed) -> FeedState:
     """`state` with what the feed says of its show; one that is cut short forgets nothing that it said before."""
     show = feed.show
@@ -328,4 +527,7 @@ def _described(state: FeedState, feed: Feed) -> FeedState:
         image_url=show.image_url or before.image_url,
         description=show.description or before.description,
         categories=show.categories or before.categories,
+        podcast_guid=show.podcast_guid or before.podcast_guid,
+        license=show.license or before.license,
+        locked=show.locked,
     )

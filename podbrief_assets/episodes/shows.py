@@ -16,26 +16,33 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from podbrief_assets import net
-from podbrief_assets.episodes import identity
+from podbrief_assets.episodes import identity, private
 from podbrief_assets.episodes.feed import (
     MAX_ADDRESS_CHARS,
-    MAX_TITLE_CHARS,
     EmptyFeed,
     NotAFeed,
     open_xml,
     parser_options,
     repair_xml,
 )
+from podbrief_assets.episodes.markup import MAX_TITLE_CHARS
 from podbrief_assets.errors import PermanentFailure
 
 MAX_SUBSCRIPTIONS = 200_000
 MAX_FOLDERS = 16
+MAX_ATTRIBUTES = 30
+MAX_ATTRIBUTE_CHARS = 5_000
 
 # What XML cannot hold, and line breaks.
 _NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 # "feed://host/rss" and "feed:https://host/rss" are how browsers and players hand a subscription on.
 _FEED_SCHEME = re.compile(r"(?:feed|itpc|pcast|podcast)s?:(?://)?", re.IGNORECASE)
 _WEB_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+# Attributes of an outline that podbrief understands, in lower case; the others are kept as they are.
+_UNDERSTOOD = frozenset({"text", "title", "xmlurl", "private"})
+_YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+# What a repaired file may have for a name could not be written again.
+_WRITABLE_NAME = re.compile(r"(?:\{[^{}\s]{1,200}\})?[A-Za-z_][A-Za-z0-9_.-]{0,100}")
 
 
 class SubscriptionError(PermanentFailure):
@@ -70,11 +77,17 @@ class Subscription:
         feed_url: Its address, http or https.
         title: What the list calls it, or None.
         folders: The outlines that it stands in, outermost first.
+        text: The list's other name for it, where an outline's `text` is not its `title`; else None.
+        private: Whether it is a paid feed, to be heard by its subscriber only: nothing of it is ever published.
+        attributes: What else the outline says of it (`htmlUrl`, `description`, `category`), as written there.
     """
 
     feed_url: str
     title: str | None = None
     folders: tuple[str, ...] = ()
+    text: str | None = None
+    private: bool = False
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,8 @@ def read_opml_file(content: bytes) -> SubscriptionList:
     """Read a subscription list.
 
     Outlines may be nested; those without an address are folders. `title` counts before `text`, as in other readers.
-    Of several entries with the same canonical address the first is kept.
+    Of several entries with the same canonical address the first is kept. Where an outline does not say whether it is
+    `private`, its address does.
 
     Raises:
         NotASubscriptionList: The file is empty, a web page, or XML of another kind.
@@ -144,7 +158,7 @@ def read_opml_file(content: bytes) -> SubscriptionList:
         return read
 
 
-def _read_outlines(data: bytes, *, recover: bool) -> SubscriptionList:
+def _read_outlines(data: bytes | memoryview, *, recover: bool) -> SubscriptionList:
     subscriptions: dict[str, Subscription] = {}
     skipped: list[str] = []
     folders: list[str | None] = []
@@ -155,14 +169,15 @@ def _read_outlines(data: bytes, *, recover: bool) -> SubscriptionList:
             element.clear(keep_tail=True)
             continue
         stated = {str(name).lower(): str(value) for name, value in element.attrib.items()}
-        title = _label(stated.get("title")) or _label(stated.get("text"))
+        text = _label(stated.get("text"))
+        title = _label(stated.get("title")) or text
         address = stated.get("xmlurl", "").strip()
         folders.append(None if address else title)
         if not address:
             continue
         path = tuple(name for name in folders if name is not None)[:MAX_FOLDERS]
         try:
-            found = Subscription(feed_address(address), title, path)
+            found = _subscription(feed_address(address), title, text, path, element.attrib)
         except BadFeedAddress as error:
             skipped.append(f"“{title or 'an entry without a title'}” was left out: {error}")
             continue
@@ -177,6 +192,37 @@ def _read_outlines(data: bytes, *, recover: bool) -> SubscriptionList:
         else:
             subscriptions[key] = found
     return SubscriptionList(list(subscriptions.values()), skipped)
+
+
+def _subscription(
+    feed_url: str, title: str | None, text: str | None, folders: tuple[str, ...], stated: Mapping[str, str]
+) -> Subscription:
+    said = next((value.strip().lower() for name, value in stated.items() if name.lower() == "private"), "")
+    others = [
+        (name, _NO_TEXT.sub(" ", value)[:MAX_ATTRIBUTE_CHARS])
+        for name, value in stated.items()
+        if name.lower() not in _UNDERSTOOD and (name, value) != ("type", "rss") and _WRITABLE_NAME.fullmatch(name)
+    ]
+    return Subscription(
+        feed_url,
+        title,
+        folders,
+        text=text if text != title else None,
+        private=said in _YES or (said not in _NO and private.is_private(feed_url)),
+        attributes=tuple(others[:MAX_ATTRIBUTES]),
+    )
+
+
+def _outline(subscription: Subscription) -> dict[str, str]:
+    """The attributes of a subscription's outline, in the order in which they are written."""
+    title, text = _label(subscription.title), _label(subscription.text)
+    stated = {"type": "rss"}
+    if title or text:
+        stated |= {"text": text or title or "", "title": title or text or ""}
+    stated["xmlUrl"] = subscription.feed_url
+    if subscription.private or private.is_private(subscription.feed_url):
+        stated["private"] = "true" if subscription.private else "false"
+    return stated | dict(subscription.attributes)
 
 
 def write_opml(subscriptions: Iterable[Subscription]) -> bytes:
@@ -199,11 +245,15 @@ def write_opml(subscriptions: Iterable[Subscription]) -> bytes:
             parent = opened[-1][1] if opened else body
             opened.append((name, etree.SubElement(parent, "outline", text=name, title=name)))
         parent = opened[-1][1] if opened else body
-        title = _label(subscription.title)
-        named = {"text": title, "title": title} if title else {}
-        etree.SubElement(parent, "outline", type="rss", **named, xmlUrl=subscription.feed_url)
+        etree.SubElement(parent, "outline", _outline(subscription))
     written: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
     return written
+
+
+def listed(subscriptions: Iterable[Subscription], feed_url: str) -> Subscription | None:
+    """The subscription to `feed_url`, whatever spelling the list has it in; None where there is none."""
+    wanted = identity.canonical_feed_address(feed_url)
+    return next((one for one in subscriptions if identity.canonical_feed_address(one.feed_url) == wanted), None)
 
 
 def add(subscriptions: Sequence[Subscription], feed_url: str, title: str | None = None) -> list[Subscription]:
@@ -213,11 +263,10 @@ def add(subscriptions: Sequence[Subscription], feed_url: str, title: str | None 
         BadFeedAddress: as for `feed_address`.
         AlreadySubscribed: The list has the address, perhaps in another spelling.
     """
-    added = Subscription(feed_address(feed_url), _label(title))
-    wanted = identity.canonical_feed_address(added.feed_url)
-    for known in subscriptions:
-        if identity.canonical_feed_address(known.feed_url) == wanted:
-            raise AlreadySubscribed(f"{_name(known)} is in the list already", "there is nothing to do")
+    address = feed_address(feed_url)
+    added = Subscription(address, _label(title), private=private.is_private(address))
+    if known := listed(subscriptions, address):
+        raise AlreadySubscribed(f"{_name(known)} is in the list already", "there is nothing to do")
     return [*subscriptions, added]
 
 

@@ -26,6 +26,7 @@ from podbrief_assets.episodes.feed_state import FeedState
 from podbrief_assets.episodes.scan import ScanResult, scan
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 GUID = "917393e3-1b1e-5cef-ace4-edaa54e1f810"
 
 
@@ -51,6 +52,7 @@ class Page:
     etag: str | None = None
     last_modified: str | None = None
     location: str | None = None
+    retry_after: str | None = None
     delay_s: float = 0.0
 
 
@@ -87,7 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
         same = (page.etag and seen == page.etag) or (page.last_modified and since == page.last_modified)
         body = b"" if same else page.body
         self.send_response(304 if same else page.status)
-        for name, value in (("ETag", page.etag), ("Last-Modified", page.last_modified), ("Location", page.location)):
+        told = {"ETag": page.etag, "Last-Modified": page.last_modified, "Location": page.location}
+        for name, value in (told | {"Retry-After": page.retry_after}).items():
             if value:
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
@@ -97,6 +100,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site() -> Iterator[Site]:
+    with Site() as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+@pytest.fixture
+def other_site() -> Iterator[Site]:
     with Site() as running:
         threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield running
@@ -246,12 +257,13 @@ def test_a_failure_keeps_the_validators_and_is_counted_until_the_next_success(si
     first = scan_one(site["/a.xml"])
     site["/a.xml"] = Page(status=503)
     second = scan_one(site["/a.xml"], first)
-    third = scan_one(site["/a.xml"], second, now=NOW + timedelta(days=1))
+    third = scan_one(site["/a.xml"], second, now=NOW + DAY)
     assert (third.outcome, third.state.failures_in_a_row, third.state.etag) == ("failed", 2, '"1"')
-    assert third.state.last_success_at == NOW
+    assert (third.state.last_success_at, third.state.failing_since) == (NOW, NOW)
     site["/a.xml"] = Page(feed_xml(1), etag='"1"')
-    fourth = scan_one(site["/a.xml"], third)
-    assert (fourth.outcome, fourth.state.failures_in_a_row, fourth.state.last_error) == ("not_modified", 0, None)
+    fourth = scan_one(site["/a.xml"], third, now=NOW + 2 * DAY)
+    assert fourth.outcome == "not_modified"
+    assert fourth.state == replace(first.state, last_success_at=NOW + 2 * DAY)
 
 
 def test_a_feed_cut_short_gives_its_whole_episodes_and_is_asked_for_all_of_it_next_time(site: Site) -> None:
@@ -301,6 +313,53 @@ def test_a_feed_is_not_asked_before_its_next_try(site: Site) -> None:
     assert site.asked == []
     later = scan_one(site["/a.xml"], state, now=NOW + timedelta(hours=2))
     assert (later.outcome, later.state.next_try_at) == ("changed", None)
+
+
+@pytest.mark.parametrize("fault", [Page(status=503), Page(status=404), Page(b"<!doctype html><html>Down</html>")])
+def test_a_feed_that_fails_for_days_is_asked_less_often(site: Site, fault: Page) -> None:
+    site["/a.xml"] = fault
+    asked, result = [], None
+    for day in range(14):
+        before = len(site.asked)
+        result = scan_one(site["/a.xml"], result, now=NOW + day * DAY, retries=0)
+        asked += [day] if len(site.asked) > before else []
+        assert result.outcome == ("failed" if asked[-1] == day else "waiting")
+        assert result.error is not None, "a failure stays visible while nobody asks"
+    assert asked == [0, 1, 2, 4, 7, 10, 13]
+    assert result is not None and result.state.failing_since == NOW
+
+
+def test_a_feed_that_failed_an_hour_ago_is_asked_at_the_next_scan(site: Site) -> None:
+    site["/a.xml"] = Page(status=500)
+    first = scan_one(site["/a.xml"])
+    second = scan_one(site["/a.xml"], first, now=NOW + HOUR)
+    third = scan_one(site["/a.xml"], second, now=NOW + 23 * HOUR)
+    assert [each.outcome for each in (first, second, third)] == ["failed"] * 3
+
+
+def test_a_long_retry_after_holds_over_scans_and_has_a_ceiling(site: Site) -> None:
+    for asked, wait in (("7200", 2 * HOUR), ("Fri, 31 Dec 9999 23:59:59 GMT", 3 * DAY)):
+        site["/a.xml"] = Page(status=429, retry_after=asked)
+        first = scan_one(site["/a.xml"])
+        site["/a.xml"] = Page(feed_xml(1))
+        site.asked.clear()
+        assert scan_one(site["/a.xml"], first, now=NOW + wait - timedelta(minutes=1)).outcome == "waiting"
+        assert site.asked == []
+        assert scan_one(site["/a.xml"], first, now=NOW + wait + timedelta(minutes=1)).outcome == "changed"
+
+
+def test_a_retired_feed_comes_back_as_the_same_show_when_it_is_added_again(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1), etag='"1"')
+    first = scan_one(site["/a.xml"])
+    site["/a.xml"] = Page(status=410)
+    gone = scan_one(site["/a.xml"], first, now=NOW + DAY)
+    assert (gone.outcome, gone.state.next_try_at) == ("gone", None)
+    assert "`podbrief shows add`" in (gone.error or "")
+    site["/a.xml"] = Page(feed_xml(2, 1), etag='"1"')
+    assert scan_one(site["/a.xml"], gone, now=NOW + 2 * DAY).outcome == "gone"
+    back = scan_one(site["/a.xml"], feed_state.revived(gone.state), now=NOW + 2 * DAY)
+    assert (back.outcome, guids(back), back.back_catalogue) == ("changed", ["ep-2", "ep-1"], False)
+    assert (back.state.show_id, back.state.failing_since) == (first.state.show_id, None)
 
 
 def test_a_show_that_opted_out_gives_no_items_until_it_opts_in(site: Site) -> None:
@@ -418,6 +477,164 @@ def test_a_podcast_guid_that_another_show_holds_is_not_given_twice(site: Site) -
     assert len({state.show_id for state in states.values()}) == 4
     assert "/a.xml" in (by_path["/b.xml"].note or "")
     assert by_path["/a.xml"].note is None
+
+
+def _with_guid(guid: str, delay_s: float = 0.0) -> Page:
+    return Page(feed_xml(1, channel=f"<podcast:guid>{guid}</podcast:guid>"), delay_s=delay_s)
+
+
+def _holder(states: States, show_id: str) -> str:
+    (holder,) = [state.feed_url for state in states.values() if state.show_id == show_id]
+    return holder
+
+
+@pytest.mark.parametrize("slow", ["/a.xml", "/b.xml", "/c.xml"])
+@pytest.mark.parametrize("concurrency", [2, 64])
+def test_of_new_feeds_with_one_guid_the_first_asked_has_it_whichever_answers_first(
+    site: Site, slow: str, concurrency: int
+) -> None:
+    paths = ["/a.xml", "/b.xml", "/c.xml"]
+    for path in paths:
+        site[path] = _with_guid(GUID, 0.15 if path == slow else 0.0)
+    results = scan_all([site[path] for path in paths], concurrency=concurrency)
+    assert {result.outcome for result in results} == {"changed"}
+    assert _holder(remember(results), GUID) == site["/a.xml"]
+    assert _holder(remember(scan_all([site[path] for path in reversed(paths)])), GUID) == site["/c.xml"]
+
+
+def test_a_feed_that_fails_lets_the_next_one_have_the_guid(site: Site) -> None:
+    site["/a.xml"] = Page(status=404, delay_s=0.1)
+    site["/b.xml"] = _with_guid(GUID)
+    assert _holder(remember(scan_all([site["/a.xml"], site["/b.xml"]])), GUID) == site["/b.xml"]
+
+
+def test_a_mirror_never_takes_the_identifier_of_a_subscribed_feeds_own_address(site: Site) -> None:
+    own = identity.show_id(None, site["/c.xml"])
+    site["/mirror.xml"] = _with_guid(own)
+    site["/c.xml"] = Page(feed_xml(1), delay_s=0.1)
+    states = remember(scan_all([site["/mirror.xml"], site["/c.xml"]]))
+    assert _holder(states, own) == site["/c.xml"]
+    assert "/c.xml" in (states[identity.canonical_feed_address(site["/mirror.xml"])].note or "")
+
+
+def test_a_scan_that_was_killed_and_run_again_gives_the_same_identifiers(site: Site) -> None:
+    paths = [f"/{number}.xml" for number in range(8)]
+    for number, path in enumerate(paths):
+        site[path] = _with_guid(GUID if number % 2 else "a text that is no UUID", 0.08 if number in (0, 1) else 0.0)
+    urls = [site[path] for path in paths]
+
+    async def killed_after(kept: int) -> dict[str, FeedState]:
+        configured = net.Settings(allowed_private=net.parse_allowed_hosts("127.0.0.1"))
+        states: dict[str, FeedState] = {}
+        async with net.Client(configured) as client:
+            results = scan([Subscription(url) for url in urls], {}, client, now=NOW)
+            async for result in results:
+                states[result.state.address] = result.state
+                if len(states) == kept:
+                    break
+            await results.aclose()  # type: ignore[attr-defined]
+        return states
+
+    whole = {address: state.show_id for address, state in remember(scan_all(urls)).items()}
+    for kept in (1, 3, 5):
+        states = asyncio.run(killed_after(kept))
+        states |= remember(scan_all(urls, states))
+        assert {address: state.show_id for address, state in states.items()} == whole
+
+
+def test_feeds_that_wait_to_be_named_hold_up_no_other(site: Site) -> None:
+    site["/slow.xml"] = _with_guid(GUID, 0.5)
+    others = [f"/{number}.xml" for number in range(12)]
+    for path in others:
+        site[path] = _with_guid(GUID)
+    results = scan_all([site[path] for path in ["/slow.xml", *others]], concurrency=3)
+    assert {result.outcome for result in results} == {"changed"}
+    assert [guids(result) for result in results] == [["ep-1"]] * 13
+    assert _holder(remember(results), GUID) == site["/slow.xml"]
+    assert len(site.asked) == 13, "nobody was asked twice"
+
+
+# ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _link(relation: str, address: str) -> str:
+    return f'<atom:link xmlns:atom="http://www.w3.org/2005/Atom" rel="{relation}" href="{address}"/>'
+
+
+@pytest.mark.parametrize("relation", ["next", "prev-archive"])
+def test_the_first_scan_reads_every_page_and_later_ones_the_first(site: Site, relation: str) -> None:
+    site["/a.xml"] = Page(feed_xml(9, 8, channel=_link(relation, "/a.xml?page=2")), etag='"1"')
+    site["/a.xml?page=2"] = Page(feed_xml(8, 7, channel=_link(relation, site["/a.xml?page=3"])))
+    site["/a.xml?page=3"] = Page(feed_xml(6))
+    first = scan_one(site["/a.xml"])
+    assert (guids(first), first.back_catalogue, first.skipped) == (["ep-9", "ep-8", "ep-7", "ep-6"], True, [])
+    assert [path for path, *_ in site.asked] == ["/a.xml", "/a.xml?page=2", "/a.xml?page=3"]
+    site["/a.xml"] = Page(feed_xml(10, 9, channel=_link(relation, "/a.xml?page=2")), etag='"2"')
+    site.asked.clear()
+    second = scan_one(site["/a.xml"], first, now=NOW + DAY)
+    assert (guids(second), second.back_catalogue) == (["ep-10", "ep-9"], False)
+    assert site.asked == [("/a.xml", '"1"', None)]
+
+
+def test_after_days_without_an_answer_the_older_pages_are_read_again(site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(1), etag='"1"')
+    first = scan_one(site["/a.xml"])
+    site["/a.xml"] = Page(feed_xml(9, 8, channel=_link("next", "/a.xml?page=2")), etag='"2"')
+    site["/a.xml?page=2"] = Page(feed_xml(7, 6))
+    assert guids(scan_one(site["/a.xml"], first, now=NOW + 2 * DAY)) == ["ep-9", "ep-8"]
+    assert guids(scan_one(site["/a.xml"], first, now=NOW + 8 * DAY)) == ["ep-9", "ep-8", "ep-7", "ep-6"]
+
+
+def test_pages_that_go_round_or_on_for_ever_end(site: Site, other_site: Site) -> None:
+    site["/a.xml"] = Page(feed_xml(2, channel=_link("next", "/b.xml")))
+    site["/b.xml"] = Page(feed_xml(1, channel=_link("next", "/a.xml#again")))
+    assert guids(scan_one(site["/a.xml"])) == ["ep-2", "ep-1"]
+    assert len(site.asked) == 2
+
+    # A server that answers every page number with its first page.
+    for number in range(60):
+        site[f"/same.xml?{number}"] = Page(feed_xml(1, channel=_link("next", f"/same.xml?{number + 1}")))
+    site.asked.clear()
+    assert guids(scan_one(site["/same.xml?0"])) == ["ep-1"]
+    assert len(site.asked) == 2
+
+    for number in range(60):
+        items = feed_xml(1, channel=_link("next", f"/long.xml?{number + 1}")).replace(b"ep-1", b"ep-%d" % number)
+        site[f"/long.xml?{number}"] = Page(items)
+    site.asked.clear()
+    result = scan_one(site["/long.xml?0"])
+    assert (len(result.items), len(site.asked)) == (51, 51)
+    assert any("too many" in line for line in result.skipped)
+
+    site["/away.xml"] = Page(feed_xml(1, channel=_link("next", other_site["/b.xml"].replace("127.0.0.1", "localhost"))))
+    result = scan_one(site["/away.xml"])
+    assert (guids(result), other_site.asked) == (["ep-1"], [])
+    assert any("another host" in line for line in result.skipped)
+
+
+@pytest.mark.parametrize("page", [Page(status=404), Page(b"<html>no feed</html>")])
+def test_a_page_that_is_broken_is_told_and_costs_nothing_else(site: Site, page: Page) -> None:
+    site["/a.xml"] = Page(feed_xml(2, channel=_link("next", "/b.xml")), etag='"1"')
+    site["/b.xml"] = page
+    result = scan_one(site["/a.xml"])
+    assert (result.outcome, guids(result), result.error, result.state.etag) == ("changed", ["ep-2"], None, '"1"')
+    assert any("older pages" in line and "/b.xml" in line for line in result.skipped)
+
+
+CUT = feed_xml(1, 3)
+
+
+@pytest.mark.parametrize("fault", [Page(status=503), Page(CUT[: CUT.index(b"<item>") + 8])])
+def test_an_archive_that_broke_off_is_read_once_more_and_is_no_news(site: Site, fault: Page) -> None:
+    site["/a.xml"] = Page(feed_xml(2, channel=_link("next", "/b.xml")), etag='"1"')
+    site["/b.xml"] = fault
+    first = scan_one(site["/a.xml"])
+    assert (guids(first), first.back_catalogue, first.state.first_scanned_at) == (["ep-2"], True, None)
+    site["/b.xml"] = Page(feed_xml(1))
+    second = scan_one(site["/a.xml"], first, now=NOW + DAY)
+    assert (guids(second), second.back_catalogue, second.state.etag) == (["ep-2", "ep-1"], True, '"1"')
+    third = scan_one(site["/a.xml"], second, now=NOW + 2 * DAY)
+    assert third.outcome == "not_modified"
 
 
 # ── many at once ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -40,7 +41,13 @@ OPML = b"""\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?>
 
 def test_nested_outlines_titles_and_spellings_are_understood() -> None:
     assert read_opml(OPML) == [
-        Subscription("https://changelog.com/podcast/feed", "The Changelog", ("Technology",)),
+        Subscription(
+            "https://changelog.com/podcast/feed",
+            "The Changelog",
+            ("Technology",),
+            text="The Changelog (custom)",
+            attributes=(("htmlUrl", "https://changelog.com"),),
+        ),
         Subscription("http://example.org/b", "Only text & more", ("Technology", "Deep")),
         Subscription("https://example.org/c?id=1&k=2", None, ()),
     ]
@@ -65,15 +72,68 @@ def test_writing_and_reading_keeps_titles_addresses_folders_and_order() -> None:
 
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+attributes = st.dictionaries(
+    st.from_regex(r"[a-z]{1,8}", fullmatch=True).filter(lambda name: name not in {"text", "title", "private"}),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=20),
+    max_size=4,
+).map(lambda stated: tuple(stated.items()))
+labels = names.map(lambda name: " ".join("".join(c if c.isprintable() else " " for c in name).split()) or None)
+entries = st.tuples(labels, labels, st.lists(names, max_size=3), st.booleans(), st.booleans(), attributes)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(names, st.lists(names, max_size=3)), max_size=8))
-def test_any_names_survive_one_round_trip_unchanged(entries: list[tuple[str, list[str]]]) -> None:
-    wild = [Subscription(f"https://h{n}.org/f", title, tuple(folders)) for n, (title, folders) in enumerate(entries)]
+@settings(max_examples=80, deadline=None)
+@given(st.lists(entries, max_size=8))
+def test_any_list_survives_a_round_trip(entries: list[tuple]) -> None:  # type: ignore[type-arg]
+    wild = [
+        Subscription(
+            f"https://h{number}.org/f" + ("?token=s3cret" if paid else ""),
+            title or text,
+            tuple(folders),
+            text=text if text != (title or text) else None,
+            private=private,
+            attributes=tuple(each for each in stated if each != ("type", "rss")),
+        )
+        for number, (title, text, folders, private, paid, stated) in enumerate(entries)
+    ]
     once = read_opml(write_opml(wild))
-    assert [each.feed_url for each in once] == [each.feed_url for each in wild]
+    assert [_but_folders(each) for each in once] == [_but_folders(each) for each in wild]
     assert read_opml(write_opml(once)) == once
+
+
+def _but_folders(subscription: Subscription) -> Subscription:
+    """Folders may lose what no XML holds; everything else was made without it."""
+    return replace(subscription, folders=())
+
+
+def test_what_other_readers_say_of_an_outline_is_written_again() -> None:
+    outline = (
+        b'<outline type="atom" text="Short" title="Long" xmlUrl="https://a.org/f" htmlUrl="https://a.org" description="A &amp; B"'
+        b' category="/News" xmlns:r="https://reader.example" r:mute="true" created="Mon, 1 Jan 2024"/>'
+    )
+    written = write_opml(read_opml(b"<opml><body>" + outline + b"</body></opml>"))
+    for kept in (
+        *(b'type="atom"', b'text="Short"', b'title="Long"', b'htmlUrl="https://a.org"', b'description="A &amp; B"'),
+        *(b'category="/News"', b':mute="true"', b"https://reader.example", b'created="Mon, 1 Jan 2024"'),
+    ):
+        assert kept in written
+
+
+@pytest.mark.parametrize(
+    ("stated", "address", "is_private"),
+    [
+        ("", "https://a.org/f", False),
+        ("", "https://a.org/f?token=s3cret", True),
+        ('private="TRUE"', "https://a.org/f", True),
+        ('private="no"', "https://a.org/f?token=s3cret", False),
+        ('private="perhaps"', "https://a.org/f?token=s3cret", True),
+    ],
+)
+def test_a_list_says_which_feeds_are_paid_and_else_their_address_does(
+    stated: str, address: str, is_private: bool
+) -> None:
+    listed = read_opml(f'<opml><body><outline xmlUrl="{address}" {stated}/></body></opml>'.encode())
+    assert [each.private for each in listed] == [is_private]
+    assert read_opml(write_opml(listed)) == listed
 
 
 @settings(max_examples=60, deadline=None)
@@ -168,6 +228,7 @@ def test_adding_appends_and_leaves_the_list_it_was_given() -> None:
     before = [Subscription("https://a.org/f", "A")]
     after = add(before, "b.org/f", " B \n show ")
     assert after == [*before, Subscription("https://b.org/f", "B show")]
+    assert add(before, "https://b.org/f?auth=s3cret")[1].private
     assert len(before) == 1
 
 
