@@ -4,16 +4,28 @@ Belongs here: the selection of each job, its schedule, sensors.
 Doesn't: what an asset does (the stages), running days from a terminal (`cli.py`).
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from podbrief_assets import instance
+from podbrief_assets.episodes.late import LATE_DAYS
 
-SCAN = dg.AssetSelection.assets("shows", "feed_items")
+SCAN = dg.AssetSelection.assets("shows", "feed_health", "feed_items")
+# A day that gained episodes is made again as far as its insights. Its briefs are not: those that were sent are frozen,
+# and a reader who had none that day wants no letter of last week. The next brief takes what is late.
+LATE = dg.AssetSelection.all() - SCAN - dg.AssetSelection.assets("subscribers", "user_briefs", "brief_deliveries")
 
 daily_brief = dg.define_asset_job(
     "daily_brief",
     selection=dg.AssetSelection.all(),
     description="Scan every feed, then do one day: episodes, transcripts, insights, scores, briefs, deliveries.",
+)
+
+late_day = dg.define_asset_job(
+    "late_day",
+    selection=LATE,
+    description="Make a day again that gained episodes: from episodes to insights. No feed is asked, nothing is sent.",
 )
 
 # The day before is over everywhere it counts: a partition is a day in UTC, and its run starts after it has ended.
@@ -35,3 +47,54 @@ def settle_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Settle what was killed; it launches nothing."""
     settled = instance.settle_dead_runs(context.instance)
     return dg.SkipReason(f"settled {', '.join(settled)}" if settled else "every unfinished run has its process")
+
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_SCANS_AT_ONCE = 100
+
+
+@dg.sensor(
+    job=late_day,
+    minimum_interval_seconds=300,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Asks for the days that gained or changed episodes after they were made, up to 30 days back. Off until "
+    "it is switched on: it spends GPU time and LLM calls, for what changed alone.",
+)
+def late_episodes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Ask once for each day that the scans since the last look named; the cursor is the last of those scans."""
+    since = int(context.cursor) if context.cursor else None
+    scanned = dg.AssetRecordsFilter(asset_key=dg.AssetKey("feed_items"), after_storage_id=since)
+    scans = context.instance.fetch_materializations(scanned, limit=_SCANS_AT_ONCE).records
+    if not scans:
+        return dg.SkipReason("no scan since the last look")
+    # The run that scanned is perhaps making one of these days, and another look costs nothing.
+    if context.instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED), limit=1):
+        return dg.SkipReason("waits until the runs that are at work have ended")
+    named = _late_days(scans)
+    days = sorted(day for day, scan in named.items() if not _made_since(context.instance, day, scan))
+    # The key is for a daemon that dies between asking and writing the cursor down.
+    asked = [dg.RunRequest(run_key=f"{day}/{named[day]}", partition_key=day) for day in days]
+    newest = max(record.storage_id for record in scans)
+    return dg.SensorResult(asked, cursor=str(newest), skip_reason=None if asked else "no day gained episodes")
+
+
+def _late_days(scans: Sequence[dg.EventLogRecord]) -> dict[str, int]:
+    """The days that scans named, each with the last scan (its event's number) that did."""
+    named: dict[str, int] = {}
+    for record in sorted(scans, key=lambda record: record.storage_id):
+        said = record.asset_materialization.metadata.get(LATE_DAYS) if record.asset_materialization else None
+        days = said.value if isinstance(said, dg.JsonMetadataValue) else []
+        named |= {str(day): record.storage_id for day in days or []}
+    return named
+
+
+def _made_since(instance: dg.DagsterInstance, day: str, scan: int) -> bool:
+    """Whether a day was made after a scan, by a person or by the run that scanned."""
+    made = dg.AssetRecordsFilter(asset_key=dg.AssetKey("episodes"), asset_partitions=[day], after_storage_id=scan)
+    return bool(instance.fetch_materializations(made, limit=1).records)

@@ -21,6 +21,7 @@ import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,7 @@ from podbrief_assets.errors import PermanentFailure, PodbriefError, TransientFai
 from podbrief_assets.lake.paths import Home
 
 if TYPE_CHECKING:
+    from podbrief_assets.episodes.discovery import Found
     from podbrief_assets.episodes.feed_state import FeedState
     from podbrief_assets.episodes.shows import Subscription
     from podbrief_assets.runner import DayReport
@@ -114,7 +116,7 @@ err = Console(stderr=True, highlight=False, emoji=False)
 # policies the strictest counts, that `dagster dev` has a successor in another package. All other warnings are shown.
 _KNOWN_WARNINGS = (
     "Parameter `backfill_policy`",
-    "Asset job daily_brief materializes assets with varying BackfillPolicies",
+    "Asset job (daily_brief|late_day) materializes assets with varying BackfillPolicies",
     "Function `dev_command` is superseded",
 )
 
@@ -178,12 +180,19 @@ def run(
     date: Annotated[str | None, typer.Option(help="One day, as 2026-11-21.", show_default=False)] = None,
     first: Annotated[str | None, typer.Option("--from", help="The first of several days.", show_default=False)] = None,
     last: Annotated[str | None, typer.Option("--to", help="The last of several days.", show_default=False)] = None,
+    late: Annotated[bool, typer.Option("--late", help="The days that gained episodes after they were done.")] = False,
 ) -> None:
     """Scan the feeds once and do one day or several: from episodes to briefs in the outbox.
 
     Without a day it does yesterday, as the schedule does. A day that was done before costs next to nothing: only what
     changed is done again. Exit status 0 when every day is complete, even though items failed; 1 when one is not.
+
+    With --late it asks no feed: it does those of the last 30 days again that gained or changed episodes since they were
+    done, as far as their insights. Their briefs stay as they are; the next brief takes what is new.
     """
+    if late:
+        _run_late((date, first, last))
+        return
     if (date is not None and (first, last) != (None, None)) or (first is None) != (last is None):
         raise BadArgument("one day or several", "give --date, or --from and --to together")
     from podbrief_assets.runner import BadDay, days_between
@@ -197,12 +206,46 @@ def run(
     home = Home.from_environment()
     reports = _run_days(home, days)
     _print_failures(reports)
+    _print_late(reports)
     _print_places(home, reports)
     if not all(report.complete for report in reports):
         raise typer.Exit(1)
 
 
-def _run_days(home: Home, days: "Sequence[dt.date]") -> "list[DayReport]":
+def _run_late(asked_for: "Sequence[str | None]") -> None:
+    """Do the days again that gained episodes."""
+    from upath import UPath
+
+    from podbrief_assets.episodes.late import outdated_days
+    from podbrief_assets.lake.storage import Lake
+
+    if any(asked_for):
+        raise BadArgument("--late finds its days itself", "give --late alone, or days without it")
+    home = Home.from_environment()
+    days = outdated_days(Lake(UPath(home.lake)))
+    if not days:
+        out.print("no earlier day gained episodes")
+        return
+    reports = _run_days(home, days, late=True)
+    _print_failures(reports)
+    if not all(report.complete for report in reports):
+        raise typer.Exit(1)
+
+
+def _print_late(reports: "Sequence[DayReport]") -> None:
+    """Name the earlier days that gained episodes and were not done since."""
+    from podbrief_assets.episodes.late import LATE_DAYS
+
+    done = {report.day.isoformat() for report in reports}
+    named = reports[0].did.get("feed_items", {}).get(LATE_DAYS, []) if reports else []
+    if days := [day for day in named if day not in done]:
+        listed = ", ".join(days[:5]) + (" …" if len(days) > 5 else "")
+        out.print(
+            f"\n{_count(len(days), 'earlier day')} gained episodes ({listed}): podbrief run --late", soft_wrap=True
+        )
+
+
+def _run_days(home: Home, days: "Sequence[dt.date]", *, late: bool = False) -> "list[DayReport]":
     """Run days with a progress display; each day's line is printed as it ends."""
     from podbrief_assets import instance as instances
     from podbrief_assets.runner import run_days
@@ -213,7 +256,7 @@ def _run_days(home: Home, days: "Sequence[dt.date]") -> "list[DayReport]":
     reports: list[DayReport] = []
     try:
         with _progress(len(days)) as progress:
-            for report in run_days(build_defs(home), instance, days, progress.step):
+            for report in run_days(build_defs(home), instance, days, progress.step, late=late):
                 reports.append(report)
                 progress.day_done(report)
     except KeyboardInterrupt as error:
@@ -275,7 +318,7 @@ def _day_line(report: "DayReport") -> str:
     if scan := did.get("feed_items"):
         outcomes = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in sorted(scan["feeds"].items()))
         parts.append(f"feeds: {outcomes or 'none'}; {_count(scan['new_items'], 'new item')}")
-    transcripts, briefs = did["transcripts"], did["user_briefs"]
+    transcripts = did["transcripts"]
     usable = rows["transcripts"] - transcripts["origins"].get("none", 0)
     parts.append(f"{_count(rows['episodes'], 'episode')}, {usable:,} with a transcript")
     heard = f", {transcripts['recognised']:,} recognised" if transcripts["recognised"] else ""
@@ -284,9 +327,10 @@ def _day_line(report: "DayReport") -> str:
     parts.append(_count(rows["insight_candidates"], kind))
     if cost := did["insight_candidates"].get("cost_usd"):
         parts.append(f"${cost:,.2f}")
-    frozen = " (frozen: they were sent)" if briefs.get("frozen") else ""
-    handed_over = did["brief_deliveries"]["handed_over"]
-    parts.append(f"{_count(briefs['briefs'], 'brief')}{frozen}, {handed_over:,} handed over now")
+    if briefs := did.get("user_briefs"):  # a day that gained episodes is done as far as its insights
+        frozen = " (frozen: they were sent)" if briefs.get("frozen") else ""
+        handed_over = did["brief_deliveries"]["handed_over"]
+        parts.append(f"{_count(briefs['briefs'], 'brief')}{frozen}, {handed_over:,} handed over now")
     return f"[bold green]✓[/] {report.day}  {_plain(' · '.join(parts))}"
 
 
@@ -497,31 +541,86 @@ def _fetch(url: str) -> tuple[bytes, str]:
 
 
 @shows_app.command("add")
-def shows_add(url: Annotated[str, typer.Argument(metavar="URL", help="The address of the show's feed.")]) -> None:
-    """Add a show by its feed's address; the feed is read once to be sure that it is one.
+def shows_add(
+    url: Annotated[str, typer.Argument(metavar="URL", help="The show's feed, or a web page that names it.")],
+    check: Annotated[bool, typer.Option(help="Read the feed to be sure that it is one.")] = True,
+    private: Annotated[
+        bool | None,
+        typer.Option(
+            "--private/--public", help="Whether it is a paid feed; its address tells mostly.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Add a show by its feed's address, or by a web page's that names it; the feed is read once to be sure.
 
-    A feed that can't be reached just now is added all the same, and told. One that is none is not added.
+    A feed that can't be reached just now is added all the same, and told. An address that leads to none is not added.
+    A show that was retired, because its feed was gone for good (410), is scanned again once its feed answers.
     """
-    from podbrief_assets.episodes import shows
-    from podbrief_assets.episodes.feed import parse_feed
-    from podbrief_assets.net import displayed
+    from podbrief_assets.episodes import hushing, listing, shows
 
     home = Home.from_environment()
     before, address = _subscriptions(home), shows.feed_address(url)
-    after = shows.add(before, address)
-    name, says = displayed(address), ""
-    try:
-        feed = parse_feed(*_fetch(address))
-    except TransientFailure as error:
-        says = f"; it was not read: {error}"
-    else:
-        name = feed.show.title or name
-        newest = max((item.published_at for item in feed.episodes if item.published_at), default=None)
-        says = f": {_count(len(feed.episodes), 'episode')}" + (f", the newest of {newest:%Y-%m-%d}" if newest else "")
-        after = shows.add(before, address, feed.show.title)
+    if _retired(home, address) is None:
+        shows.add(before, address)  # told before anybody is asked, where it is there already
+    found, says = _found(address, check)
+    address = found.feed_url if found else address
+    title = found.feed.show.title if found else None
+    retired = _retired(home, address)
+    after = list(before)
+    if retired is None or shows.listed(before, address) is None:
+        after = shows.add(before, address, title)
+        after[-1] = after[-1] if private is None else replace(after[-1], private=private)
+        says += "; it is a paid feed: nothing of it is published" if after[-1].private else ""
+    if retired is not None:
+        _revive(home, retired)
+        says += "; it was retired, and is scanned again"
     _save(home, after)
-    out.print(f"added {_plain(name, 200)}{_plain(says)}", soft_wrap=True)
+    hidden = listing.is_private(shows.listed(after, address) or shows.Subscription(address), None)
+    says = hushing.hushed(says) if hidden else says
+    out.print(f"added {_plain(title or listing.shown(address, is_private=hidden), 200)}{_plain(says)}", soft_wrap=True)
+    for other in found.others if found else ():
+        where = listing.shown(other.url, is_private=listing.is_private(shows.Subscription(other.url), None))
+        named = f"{_plain(other.title or 'another feed', 200)} {_plain(where)}"
+        out.print(f"  not added: {named}", soft_wrap=True)
     out.print(f"{_count(len(after), 'show')} in {_plain(home.subscriptions)}", soft_wrap=True)
+
+
+def _found(address: str, check: bool) -> "tuple[Found | None, str]":
+    """The feed that `address` leads to, and what to say of it; None where it was not, or can't be, looked for."""
+    import asyncio
+
+    from podbrief_assets import net
+    from podbrief_assets.episodes import discovery
+
+    async def find() -> "Found":
+        async with net.Client(net.Settings.from_environment()) as client:
+            return await discovery.find(client, address)
+
+    if not check:
+        return None, "; it was not read: the next scan tells whether it is a feed"
+    try:
+        found = asyncio.run(find())
+    except TransientFailure as error:
+        return None, f"; it was not read: {error}"
+    newest = max((item.published_at for item in found.feed.episodes if item.published_at), default=None)
+    says = f": {_count(len(found.feed.episodes), 'episode')}" + (f", the newest of {newest:%Y-%m-%d}" if newest else "")
+    if found.feed_url != address:
+        says += f"; its feed is {net.displayed(found.feed_url)}"
+    return found, says
+
+
+def _retired(home: Home, address: str) -> "FeedState | None":
+    """What is remembered of the feed at `address`, if it is retired."""
+    from podbrief_assets.episodes import feed_state, identity
+
+    state = feed_state.load(_database(home)).get(identity.canonical_feed_address(address))
+    return state if state is not None and state.retired else None
+
+
+def _revive(home: Home, state: "FeedState") -> None:
+    from podbrief_assets.episodes import feed_state
+
+    feed_state.save(_database(home), [feed_state.revived(state)])
 
 
 @shows_app.command("import")
@@ -550,20 +649,40 @@ def shows_import(
 @shows_app.command("list")
 def shows_list() -> None:
     """List the shows, and how their last scan went."""
-    from podbrief_assets.net import displayed
+    from podbrief_assets.episodes import feed_state, hushing, listing
 
     home = Home.from_environment()
     rows = []
     for subscription, state in _scanned(home):
+        private = listing.is_private(subscription, state)
         read = f"{state.last_success_at:%Y-%m-%d %H:%M}" if state and state.last_success_at else "never"
         trouble = "not scanned yet" if state is None else state.last_error or ("opted out" if state.blocked else "fine")
+        if state and (later := feed_state.health(state, dt.datetime.now(dt.UTC))["next_try_at"]):
+            trouble += f" (left alone until {later:%Y-%m-%d %H:%M}: `podbrief shows retry`)"
         title = (state.title if state else None) or subscription.title or "–"
         # A paid feed's address holds its reader's token.
-        rows.append((title[:100], displayed(subscription.feed_url), read, trouble))
+        address = listing.shown(subscription.feed_url, is_private=private)
+        rows.append((title[:100], address, read, hushing.hushed(trouble) if private else trouble))
     if rows:
         _print_table(("show", "address", "last read", "state"), rows)
     else:
         out.print("no shows yet: `podbrief shows add URL` or `podbrief shows import FILE`")
+
+
+@shows_app.command("retry")
+def shows_retry() -> None:
+    """Let the next scan ask the feeds that are left alone because they failed for days.
+
+    For when it was this machine's own network that was down. Retired feeds stay retired: `podbrief shows add` those.
+    """
+    from podbrief_assets.episodes import feed_state
+
+    engine = _database(Home.from_environment())
+    states = [state for state in feed_state.load(engine).values() if state.next_try_at is not None]
+    feed_state.save(engine, [replace(state, next_try_at=None) for state in states])
+    out.print(
+        f"the next scan asks {_count(len(states), 'feed')} that {'was' if len(states) == 1 else 'were'} left alone"
+    )
 
 
 @shows_app.command("remove")
@@ -571,8 +690,7 @@ def shows_remove(
     show: Annotated[str, typer.Argument(metavar="SHOW", help="Its address, exact title or identifier.")],
 ) -> None:
     """Stop scanning a show. Its episodes and insights stay in the tables."""
-    from podbrief_assets.episodes import shows
-    from podbrief_assets.net import displayed
+    from podbrief_assets.episodes import listing, shows
 
     home = Home.from_environment()
     scanned = _scanned(home)
@@ -588,7 +706,7 @@ def shows_remove(
         after = [one for one in before if one is not titled[0]]
     _save(home, after)
     gone = next(one for one in before if one not in after)
-    name = gone.title or displayed(gone.feed_url)
+    name = gone.title or listing.shown(gone.feed_url, is_private=listing.is_private(gone, None))
     out.print(f"removed {_plain(name, 200)}; {_count(len(after), 'show')} left", soft_wrap=True)
 
 

@@ -53,9 +53,9 @@ def build_defs(home: Home | None = None, **overrides: Any) -> dg.Definitions:
     }
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
-        jobs=[automation.daily_brief],
+        jobs=[automation.daily_brief, automation.late_day],
         schedules=[automation.every_morning],
-        sensors=[automation.settle_dead_runs],
+        sensors=[automation.settle_dead_runs, automation.late_episodes],
         resources=defaults | overrides,
     )
 

@@ -85,7 +85,12 @@ def days_between(first: dt.date, last: dt.date, today: dt.date | None = None) ->
 
 
 def run_days(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, days: Sequence[dt.date], progress: Progress
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    days: Sequence[dt.date],
+    progress: Progress,
+    *,
+    late: bool = False,
 ) -> Iterator[DayReport]:
     """Run `days` in order, after one scan; yields each day's report as it ends.
 
@@ -95,14 +100,16 @@ def run_days(
     Args:
         progress: Told (asset, what it is at) while a day runs: nothing when it starts, `WAITING` and the pool while
             another run holds the pool, else what the asset logs.
+        late: Make days again that gained episodes, as far as their insights: no scan, no briefs.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM, once the day's report was yielded.
     """
     settle_dead_runs(instance)
-    job = definitions.resolve_job_def(automation.daily_brief.name)
-    everything = automation.daily_brief.selection.resolve(definitions.resolve_asset_graph())
-    scanned = automation.SCAN.resolve(definitions.resolve_asset_graph())
+    graph = definitions.resolve_asset_graph()
+    stated = automation.late_day if late else automation.daily_brief
+    job, everything = definitions.resolve_job_def(stated.name), stated.selection.resolve(graph)
+    scanned = automation.SCAN.resolve(graph)
     for number, day in enumerate(days):
         report = DayReport(day, str(uuid.uuid4()))
         with _watched(instance, report.run_id, progress):

@@ -218,6 +218,80 @@ def test_a_feed_that_can_not_be_reached_is_added_with_a_word(home: Home):
     assert only.feed_url == "http://127.0.0.1:1/feed.xml"
 
 
+def test_without_a_check_nobody_is_asked(home: Home, network: Network):
+    told = podbrief("shows", "add", "--no-check", f"{network.base}/tech.xml").stdout
+    assert "it was not read: the next scan tells whether it is a feed" in told
+    assert not network.log
+
+
+def test_a_page_leads_to_its_feed(home: Home, network: Network):
+    feed = network.feed("tech", [Item("chips", MORNING)])
+    network.feed("blog", [])
+    links = "".join(
+        f'<link rel="alternate" type="application/rss+xml" title="{HOSTILE}" href="{path}">'
+        for path in ("/tech.xml", "/blog.xml")
+    )
+    network.answers["/"] = Answer(f"<html><head>{links}</head></html>".encode(), "text/html")
+    told = podbrief("shows", "add", network.base.replace("http://", "pcast://")).stdout
+    assert f"added Tech Hour: 1 episode, the newest of {YESTERDAY}; its feed is {feed}" in told
+    assert "  not added: A [bold red]loud[/] " in told and f" {network.base}/blog.xml\n" in told
+    assert [one.feed_url for one in shows.read_opml(home.subscriptions.read_bytes())] == [feed]
+    assert "in the list already" in one_line(podbrief("shows", "add", network.base, status=1))
+    assert "Apple Podcasts" in one_line(
+        podbrief("shows", "add", "https://podcasts.apple.com/us/podcast/x/id1", status=1)
+    )
+
+
+def test_a_retired_show_is_scanned_again_once_its_feed_answers(home: Home, network: Network):
+    feed = network.feed("tech", [Item("chips", MORNING)])
+    podbrief("shows", "add", feed)
+    engine = DatabaseResource(url=home.database_url).engine
+    address = feed.removeprefix("http://")
+    retired = feed_state.FeedState(address=address, feed_url=feed, show_id="id-1", retired=True, last_error="gone")
+    feed_state.save(engine, [retired])
+    network.answers["/tech.xml"] = Answer(b"", status=410)
+    one_line(podbrief("shows", "add", feed, status=1))
+    assert feed_state.load(engine)[address].retired
+    network.feed("tech", [Item("chips", MORNING)])
+    assert "it was retired, and is scanned again" in podbrief("shows", "add", feed).stdout
+    assert feed_state.load(engine) == {address: feed_state.revived(retired)}
+    podbrief("shows", "add", feed, status=1)
+    assert len(shows.read_opml(home.subscriptions.read_bytes())) == 1
+
+
+def test_a_feed_that_is_left_alone_is_told_and_can_be_asked_all_the_same(home: Home):
+    address = "https://example.org/feed.xml"
+    home.root.mkdir(parents=True)
+    home.subscriptions.write_bytes(shows.write_opml([shows.Subscription(address, "A")]))
+    engine = DatabaseResource(url=home.database_url).engine
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=2)
+    feed_state.save(
+        engine,
+        [
+            feed_state.FeedState(
+                address="example.org/feed.xml",
+                feed_url=address,
+                failures_in_a_row=4,
+                last_error="it is down",
+                next_try_at=later,
+            )
+        ],
+    )
+    assert f"it is down (left alone until {later:%Y-%m-%d %H:%M}" in podbrief("shows", "list").stdout
+    assert "the next scan asks 1 feed that was left alone" in podbrief("shows", "retry").stdout
+    assert lines(podbrief("shows", "list").stdout)[1].endswith("\tit is down")
+    assert "0 feeds" in podbrief("shows", "retry").stdout
+
+
+def test_a_paid_feed_is_told_apart(home: Home, network: Network):
+    for name in ("paid", "open", "mine"):
+        network.feed(name, [])
+    assert "it is a paid feed" in podbrief("shows", "add", f"{network.base}/paid.xml?token=s3cret").stdout
+    assert "paid feed" not in podbrief("shows", "add", "--public", f"{network.base}/open.xml?token=s3cret").stdout
+    assert "it is a paid feed" in podbrief("shows", "add", "--private", f"{network.base}/mine.xml").stdout
+    assert [one.private for one in shows.read_opml(home.subscriptions.read_bytes())] == [True, False, True]
+
+
 def test_a_show_is_there_once_in_whatever_spelling(home: Home, network: Network):
     feed = network.feed("tech", [])
     podbrief("shows", "add", feed)

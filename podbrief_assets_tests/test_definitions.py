@@ -75,7 +75,28 @@ def test_every_table_has_a_contract_that_blocks_and_described_columns(name: str)
 
 def test_the_daily_job_does_everything_and_its_scan_is_what_a_range_does_once():
     assert automation.daily_brief.selection.resolve(GRAPH) == set(KEYS)
-    assert automation.SCAN.resolve(GRAPH) == {dg.AssetKey("shows"), dg.AssetKey("feed_items")}
+    scanned = {"shows", "feed_health", "feed_items"}
+    assert {key.to_user_string() for key in automation.SCAN.resolve(GRAPH)} == scanned
+
+
+def test_a_late_day_asks_no_feed_and_sends_nothing():
+    names = {key.to_user_string() for key in automation.late_day.selection.resolve(GRAPH)}
+    assert not names & {"shows", "feed_health", "feed_items", "subscribers", "user_briefs", "brief_deliveries"}
+    assert {"episodes", "transcripts", "insight_candidates", "related_insights", "warehouse"} <= names
+
+
+def test_what_spends_money_is_off_until_somebody_switches_it_on(home: Home):
+    made = build_defs(home)
+    sensor = made.resolve_sensor_def("late_episodes")
+    assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
+    assert sensor.job_name == "late_day"
+    assert made.resolve_sensor_def("settle_dead_runs").default_status == dg.DefaultSensorStatus.RUNNING
+
+
+def test_feeds_that_fail_only_warn():
+    check = GRAPH.get(dg.AssetCheckKey(dg.AssetKey("feed_health"), "feeds_answer"))
+    assert not check.blocking
+    assert check.description
 
 
 def test_the_morning_run_is_for_the_day_before(home: Home):

@@ -11,8 +11,11 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+import zstandard
+from typer.testing import CliRunner
 from upath import UPath
 
+from podbrief_assets import cli
 from podbrief_assets import instance as instances
 from podbrief_assets.database import session
 from podbrief_assets.definitions import build_defs
@@ -59,7 +62,8 @@ def table(home: Home, name: str, **options: bool) -> pl.DataFrame:
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Every file's digest, but for the one that says when feeds answered last."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.parent.name != "feed_health")
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -311,3 +315,108 @@ def test_a_day_that_fails_is_told_and_the_next_one_runs(
     reports = list(run_days(definitions, instances.prepare(home), [FIRST, SECOND], lambda *_: None))
     assert [report.complete for report in reports] == [False, True]
     assert "No space left on device" in str(reports[0].error)
+
+
+def printed(*arguments: str) -> str:
+    """What the command prints; it must succeed."""
+    result = CliRunner().invoke(cli.app, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_day_that_gains_an_episode_is_made_again_and_only_the_next_brief_tells_of_it(home: Home, two_shows: Network):
+    who = readers(home, ann=["computer chips", "the sleep of nurses", "wheat and railways"])
+    run(home, FIRST, SECOND)
+    sent = fingerprint(home.outbox)
+    frozen = table(home, "user_briefs")
+    assert set(frozen["date"]) == {FIRST, SECOND}
+    two_shows.answers["/t/late.vtt"] = Answer(vtt("wheat"), "text/vtt")
+    chips = Item("chips", at(FIRST), "Chips", "/t/chips.vtt")
+    two_shows.feed("tech", [Item("late", at(FIRST), "Late", "/t/late.vtt"), chips])
+    said = printed("run", "--date", str(SECOND))
+    assert f"1 earlier day gained episodes ({FIRST}): podbrief run --late" in said
+
+    two_shows.forget()
+    said = printed("run", "--late")
+    assert f"✓ {FIRST}  2 episodes" in said and str(SECOND) not in said
+    assert dict(two_shows.hits()) == {"/t/late.vtt": 1}, "no feed is asked, and what was known is not fetched again"
+    assert table(home, "insight_candidates").filter(date=FIRST)["text"].unique().sort().to_list() == sorted(
+        [CLAIMS["chips"], CLAIMS["wheat"]]
+    )
+    assert table(home, "user_briefs").equals(frozen), "what was sent stays"
+    assert fingerprint(home.outbox) == sent, "nobody gets a second mail for a day"
+    assert printed("run", "--late").strip() == "no earlier day gained episodes"
+
+    run(home, FIRST, SECOND)
+    assert table(home, "user_briefs").equals(frozen) and fingerprint(home.outbox) == sent, "nor is it, run in full"
+    run(home, THIRD)
+    news = table(home, "user_briefs").filter(date=THIRD, subscriber_id=who["ann"])
+    assert CLAIMS["wheat"] in news["text"].to_list()
+
+
+def test_an_episode_of_two_feeds_is_read_once_and_told_once(home: Home, network: Network):
+    guid = "7d3c1f52-9a0e-4b6f-8d21-5f3f1f0f7a11"
+    network.answers["/t/chips.vtt"] = Answer(vtt("chips"), "text/vtt")
+    item = Item(guid, at(FIRST), "Why graphics chips outsell processors", "/t/chips.vtt")
+    subscribe(home, network.feed("tech", [item]), network.feed("network", [item]))
+    readers(home, ann=["computer chips"])
+    (report,) = run(home, FIRST)
+    episodes = table(home, "episodes")
+    (copy,) = episodes.filter(pl.col("duplicate_of").is_not_null()).to_dicts()
+    assert copy["duplicate_rule"] == "network"
+    transcripts = {row["episode_id"]: row for row in table(home, "transcripts").to_dicts()}
+    assert transcripts[copy["episode_id"]]["origin"] == "none"
+    assert (
+        transcripts[copy["episode_id"]]["error"] == f"it repeats episode {copy['duplicate_of']}, which is read instead"
+    )
+    assert network.hits()["/t/chips.vtt"] == 1
+    assert report.did["transcripts"]["failed"] == 0 and report.did["transcripts"]["repeats"] == 1
+    assert set(table(home, "insight_extractions")["outcome"]) == {"extracted", "repeat"}
+    assert table(home, "user_briefs")["text"].to_list() == [CLAIMS["chips"]]
+
+
+TOKEN = "k3yT0ken77ab12cd"
+
+
+def test_a_paid_feeds_token_lies_nowhere_but_in_the_database_and_the_list(home: Home, network: Network):
+    """Every file below the home is opened and searched after a run, a failure and a late day."""
+    base = f"{network.base}/private/{TOKEN}"
+    network.answers |= {
+        f"/private/{TOKEN}/chips.vtt": Answer(vtt("chips"), "text/vtt"),
+        f"/private/{TOKEN}/page.vtt": Answer(b"<!doctype html><html><body>Sign in</body></html>", "text/html"),
+    }
+    items = "".join(
+        f"<item><title>{name.title()}</title><guid>{base}/{name}.mp3</guid>"
+        f"<pubDate>{at(FIRST):%a, %d %b %Y %H:%M:%S} GMT</pubDate><link>{base}/{name}?token={TOKEN}</link>"
+        f"<enclosure url='{base}/{name}.mp3?auth={TOKEN}' length='9' type='audio/mpeg'/>"
+        f"<podcast:transcript url='{base}/{name}.vtt?auth={TOKEN}' type='text/vtt'/>"
+        f"<description>More at {base}/notes/{name} or &lt;a href='/private/{TOKEN}/x'&gt;here&lt;/a&gt;</description></item>"
+        for name in ("chips", "page", "missing")
+    )
+    feed = (
+        "<rss version='2.0' xmlns:podcast='https://podcastindex.org/namespace/1.0'><channel><title>Members</title>"
+        f"<link>{base}/</link><description>Yours alone: {base}/</description><language>en</language>"
+        f"<image><url>{base}/cover.jpg</url></image>{items}</channel></rss>"
+    )
+    network.answers[f"/private/{TOKEN}/feed.xml"] = Answer(feed.encode(), "application/rss+xml")
+    subscribe(home, f"{base}/feed.xml?auth={TOKEN}")
+    readers(home, ann=["computer chips"])
+    (report,) = run(home, FIRST)
+    assert report.complete and report.did["transcripts"]["origins"] == {"publisher": 1, "none": 2}
+    (entry,) = table(home, "user_briefs").to_dicts()
+    assert entry["text"] == CLAIMS["chips"] and entry["link"] is None
+    network.answers[f"/private/{TOKEN}/feed.xml"] = Answer(b"", status=403)
+    said = printed("run", "--date", str(SECOND)) + printed("sql", "FROM failing_feeds") + printed("shows", "list")
+    assert "403" in said and TOKEN not in said
+    found = [path for path in home.root.rglob("*") if path.is_file() and TOKEN.encode() in contents(path)]
+    kept = {"podbrief.sqlite", "podbrief.sqlite-wal", "shows.opml"}
+    assert {path.name for path in found} <= kept and "shows.opml" in {path.name for path in found}
+
+
+def contents(path: Path) -> bytes:
+    """What a file holds, unpacked."""
+    if path.suffix == ".parquet":
+        return str(pl.read_parquet(path, hive_partitioning=False).to_dicts()).encode()
+    if path.suffix == ".zst":
+        return zstandard.ZstdDecompressor().decompress(path.read_bytes())
+    return path.read_bytes()

@@ -62,10 +62,11 @@ def small(**bodies: Any) -> dg.Definitions:
     """Definitions with a scan, one asset of a day for each of `bodies`, and the job and selections that are used."""
 
     @dg.multi_asset(
-        outs={"shows": dg.AssetOut(dagster_type=dg.Nothing), "feed_items": dg.AssetOut(dagster_type=dg.Nothing)}
+        outs={name: dg.AssetOut(dagster_type=dg.Nothing) for name in ("shows", "feed_health", "feed_items")}
     )
     def scan() -> Iterator[dg.MaterializeResult]:
         yield dg.MaterializeResult("shows")
+        yield dg.MaterializeResult("feed_health")
         yield dg.MaterializeResult("feed_items", metadata={"new_items": 3})
 
     def asset(name: str, body: Any) -> dg.AssetsDefinition:
@@ -97,7 +98,10 @@ def test_feeds_are_scanned_once_for_all_days_and_each_day_reports_what_it_did(in
     reports = done(small(episodes=episodes), instance, FIRST, SECOND)
     assert [report.day for report in reports] == [FIRST, SECOND]
     assert all(report.complete and report.error is None for report in reports)
-    assert [list(report.did) for report in reports] == [["shows", "feed_items", "episodes"], ["episodes"]]
+    assert [list(report.did) for report in reports] == [
+        ["shows", "feed_health", "feed_items", "episodes"],
+        ["episodes"],
+    ]
     assert reports[0].did["feed_items"]["new_items"] == 3
     assert [report.did["episodes"] for report in reports] == [{"day": str(day), "failed": 1} for day in (FIRST, SECOND)]
     assert reports[1].failed == [Failed("episodes", "Show: Title", "no paper: buy some")]
@@ -121,7 +125,7 @@ def test_a_day_that_fails_says_why_in_its_own_words_and_the_next_one_runs(instan
         f"press: {OutOfPaper.__module__}.OutOfPaper: the press has no paper: buy some",
         "ink: OSError: [Errno 28] No space left on device",
     }
-    assert list(failed.did) == ["shows", "feed_items"]
+    assert list(failed.did) == ["shows", "feed_health", "feed_items"]
 
 
 def test_our_own_failures_speak_without_the_name_of_their_class(instance: dg.DagsterInstance):

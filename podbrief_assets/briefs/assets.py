@@ -32,7 +32,7 @@ _NAMED = 5  # subscribers that are told of one by one
 @table_asset(
     "user_briefs",
     group=GROUP,
-    code_version=ranking.VERSION,
+    code_version=f"{ranking.VERSION}.1",
     kinds={"numpy"},
     deps=["insight_embeddings", "insight_scores", "insight_candidates"],
 )
@@ -75,18 +75,24 @@ def news(lake: Lake, day: dt.date) -> pl.DataFrame:
 
     An episode turned up late if it was first seen in those days (or the morning after, when the day's run scans) though
     it is dated earlier. What was already there at a show's first scan is its back catalogue and no news by being seen.
+    An episode that repeats another is none, and one of a private show has no address that a reader could be sent to.
     Rows are in the order of their identifiers.
     """
     recent = [day - dt.timedelta(days=back) for back in range(_NEWS_DAYS)]
     older = [day - dt.timedelta(days=back) for back in range(_NEWS_DAYS, _LATE_DAYS)]
     seen_day = pl.col("first_seen_at").dt.date()
-    columns = ("episode_id", "title", "show_title", "link", "audio_url", "date")
+    shared = ~pl.col("private").fill_null(False)
+    columns: tuple[str | pl.Expr, ...] = (
+        *("episode_id", "title", "show_title", "date"),
+        *(pl.when(shared).then(address).alias(address) for address in ("link", "audio_url")),
+    )
+    own = pl.col("duplicate_of").is_null()
     late = lake.scan("episodes", older).filter(
-        ~pl.col("back_catalogue") & seen_day.is_between(min(recent), day + dt.timedelta(days=1))
+        own & ~pl.col("back_catalogue") & seen_day.is_between(min(recent), day + dt.timedelta(days=1))
     )
     episodes = pl.concat(
         [
-            lake.scan("episodes", recent).select(*columns, news_day=pl.col("date")),
+            lake.scan("episodes", recent).filter(own).select(*columns, news_day=pl.col("date")),
             late.select(*columns, news_day=pl.min_horizontal(seen_day, pl.lit(day))),
         ]
     ).collect()

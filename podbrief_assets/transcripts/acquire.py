@@ -1,6 +1,7 @@
 """Get each episode's words: the publisher's file where there is one, else what is heard in the audio.
 
-Belongs here: which of the two is tried, what is kept of it under which key, what is worth trying again.
+Belongs here: which of the two is tried, what is kept of it under which key, what is worth trying again, and that of a
+private show no real address is kept anywhere.
 Doesn't: reading files (`publisher.py`), HTTP (`net.py`), decoding (`audio.py`), recognition (`speech.py`).
 """
 
@@ -12,13 +13,14 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from podbrief_assets import models, net
+from podbrief_assets.episodes import hushing, private
 from podbrief_assets.errors import PodbriefError, TransientFailure
 from podbrief_assets.lake.cache import Cache, key_of
 from podbrief_assets.transcripts import Segment, audio, duration_s, is_timed, publisher
@@ -35,28 +37,39 @@ _RECORDINGS_AT_ONCE = 4
 _WORTH_ASKING_AGAIN = dt.timedelta(days=7)
 
 Done = Callable[[str], None]
+# From sealed addresses the real ones, of those that are known: `private.opened`.
+Opened = Callable[[Collection[str]], Mapping[str, str]]
+
+
+class UnknownSeal(TransientFailure):
+    """A private show's address is sealed, and nobody knows what it stands for."""
 
 
 async def published(
     episodes: Sequence[dict[str, Any]],
     client: Callable[[], net.Client],
+    opened: Opened,
     cache: Cache,
     now: dt.datetime,
     done: Done,
 ) -> list[dict[str, Any]]:
     """The `transcripts` rows of `episodes`, in their order, several fetched at once.
 
+    Nothing is fetched for an episode that repeats another one; what is kept of it from before stays.
+
     Args:
         episodes: `episodes` rows.
         client: Opens the way out; not called while everything is known.
+        opened: Opens sealed addresses, just before they are asked.
         cache: Where each finished episode is kept at once.
         now: Decides what is worth asking for again.
-        done: Told of each finished episode: `fetched`, `cached` or `without a file`.
+        done: Told of each finished episode: `fetched`, `cached`, `without a file` or `repeat`.
     """
     rows: list[dict[str, Any] | None] = [_kept(episode, cache, now) for episode in episodes]
     missing = [index for index, row in enumerate(rows) if row is None]
-    for _ in range(len(rows) - len(missing)):
-        done("cached")
+    for episode, row in zip(episodes, rows, strict=True):
+        if row is not None:
+            done("repeat" if episode["duplicate_of"] and row["error"] else "cached")
     if not missing:
         return [row for row in rows if row is not None]
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -65,7 +78,7 @@ async def published(
 
         async def one(index: int) -> None:
             async with gate:
-                rows[index] = await _transcribe(episodes[index], web, cache)
+                rows[index] = await _transcribe(episodes[index], web, opened, cache)
             done("without a file" if rows[index]["error"] else "fetched")  # type: ignore[index]
 
         async with asyncio.TaskGroup() as group:
@@ -83,6 +96,8 @@ def _key(episode: dict[str, Any]) -> str:
 
 def _kept(episode: dict[str, Any], cache: Cache, now: dt.datetime) -> dict[str, Any] | None:
     row: dict[str, Any] | None = cache.get_json(_key(episode))
+    if episode["duplicate_of"] and (row is None or row["error"]):
+        return _row(episode, [], None, None, f"it repeats episode {episode['duplicate_of']}, which is read instead")
     if row is None:
         return None
     young = now - episode["published_at"] < _WORTH_ASKING_AGAIN
@@ -91,8 +106,8 @@ def _kept(episode: dict[str, Any], cache: Cache, now: dt.datetime) -> dict[str, 
     return {**row, "date": episode["date"]}
 
 
-async def _transcribe(episode: dict[str, Any], web: net.Client, cache: Cache) -> dict[str, Any]:
-    segments, source, language, problems = await _from_publisher(episode, web)
+async def _transcribe(episode: dict[str, Any], web: net.Client, opened: Opened, cache: Cache) -> dict[str, Any]:
+    segments, source, language, problems = await _from_publisher(episode, web, opened)
     row = _row(episode, segments, source, language, _reason(episode, problems) if not segments else None)
     # What may work at the next run is not kept; what will not is, until its episode or its address changes.
     if segments or not any(isinstance(problem, TransientFailure) for problem in problems):
@@ -101,13 +116,13 @@ async def _transcribe(episode: dict[str, Any], web: net.Client, cache: Cache) ->
 
 
 async def _from_publisher(
-    episode: dict[str, Any], web: net.Client
+    episode: dict[str, Any], web: net.Client, opened: Opened
 ) -> tuple[list[Segment], str | None, str | None, list[PodbriefError]]:
     """The first of the publisher's files that can be the episode's words, and what was wrong with those before it."""
     problems: list[PodbriefError] = []
     for link in publisher.choose(episode["transcripts"], episode["language"]):
         try:
-            reply = await web.get(link["url"], max_bytes=_MAX_BYTES)
+            reply = await web.get(_real(link["url"], opened), max_bytes=_MAX_BYTES)
             segments = publisher.parse_transcript(reply.content, reply.headers.get("content-type") or link["type"])
             if episode["duration_s"]:
                 segments = publisher.rescale(segments, episode["duration_s"])
@@ -120,10 +135,31 @@ async def _from_publisher(
     return [], None, None, problems
 
 
+def _real(address: str, opened: Opened) -> str:
+    """The address to ask.
+
+    Raises:
+        UnknownSeal: It is sealed, and not known.
+    """
+    if not private.is_sealed(address):
+        return address
+    if real := opened([address]).get(address):
+        return real
+    raise UnknownSeal(
+        "the operational database does not know what the private show's address stands for",
+        "restore the database, or wait for a scan that finds the feed changed",
+    )
+
+
+def _told(episode: dict[str, Any], problem: PodbriefError) -> str:
+    """What is kept and shown of a failure: of a private show no address further than its host."""
+    return hushing.hushed(str(problem)) if episode["private"] else str(problem)
+
+
 def _reason(episode: dict[str, Any], problems: Sequence[PodbriefError]) -> str:
     if not problems:
         return "the feed offers no transcript of this episode: ask the publisher for one"
-    return "; ".join(str(problem) for problem in problems)
+    return "; ".join(_told(episode, problem) for problem in problems)
 
 
 def _row(
@@ -159,6 +195,7 @@ def heard(
     episodes: Sequence[dict[str, Any]],
     rows: Sequence[dict[str, Any]],
     client: Callable[[], net.Client],
+    opened: Opened,
     cache: Cache,
     recognizer: SpeechRecognizer,
     now: dt.datetime,
@@ -167,11 +204,13 @@ def heard(
     """`rows` with the words that are heard in the audio wherever the publisher gave none.
 
     A recording is known by the digest of its bytes: under another address, on another day, on another machine that
-    shares the cache it is not heard again. Each is kept as soon as it is finished.
+    shares the cache it is not heard again. Each is kept as soon as it is finished. One that repeats another episode is
+    not fetched at all; words that are known of it stay.
 
     Args:
         episodes, rows: `episodes` rows and what `published` made of them, in the same order.
         client: Opens the way out; not called while everything is known.
+        opened: Opens sealed addresses, just before they are asked.
         done: Told of each episode without a publisher's words: `recognised`, `known` or `failed`.
     """
     found = list(rows)
@@ -179,7 +218,10 @@ def heard(
     memory = _Memory(cache, recognizer, now)
     unknown = []
     for number in silent:
-        if (kept := memory.recall(episodes[number])) is None:
+        kept = memory.recall(episodes[number])
+        if episodes[number]["duplicate_of"]:
+            found[number] = _heard_row(rows[number], kept) if kept and not kept.error else rows[number]
+        elif kept is None:
             unknown.append(number)
         else:
             found[number] = _heard_row(rows[number], kept)
@@ -187,7 +229,8 @@ def heard(
     for start in range(0, len(unknown), _RECORDINGS_AT_ONCE):
         some = unknown[start : start + _RECORDINGS_AT_ONCE]
         with tempfile.TemporaryDirectory(prefix="podbrief-") as folder:
-            fetched = asyncio.run(_fetch(client, {n: episodes[n]["audio_url"] for n in some}, Path(folder)))
+            addresses = {n: episodes[n]["audio_url"] for n in some}
+            fetched = asyncio.run(_fetch(client, opened, addresses, Path(folder)))
             for number in some:
                 recording = fetched[number]
                 outcome = memory.hear(episodes[number], recording)
@@ -232,22 +275,22 @@ class _Memory:
         key = self._recording_key(episode)
         if isinstance(recording, PodbriefError):
             if not isinstance(recording, TransientFailure):
-                self._recordings.put_json(key, {"error": str(recording)})
-            return self._failure(recording)
+                self._recordings.put_json(key, {"error": _told(episode, recording)})
+            return self._failure(episode, recording)
         self._recordings.put_json(key, {"digest": recording.digest})
         if kept := self._kept(episode, recording.digest):
             return kept
         if self._unusable:
-            return self._failure(self._unusable)
+            return self._failure(episode, self._unusable)
         try:
             words = self._recognizer.listen(recording.path, episode["language"])
         except (models.ModelMissing, ModelUnusable) as error:
             self._unusable = error  # not this recording's fault: the others would only fail the same way
-            return self._failure(error)
+            return self._failure(episode, error)
         except TransientFailure as error:
-            return self._failure(error)
+            return self._failure(episode, error)
         except PodbriefError as error:
-            hearing = self._failure(error)
+            hearing = self._failure(episode, error)
         else:
             hearing = _Hearing(self._recognizer.model, words.segments, words.duration_s, words.language or None)
             if not words.segments:
@@ -256,8 +299,8 @@ class _Memory:
         self._hearings.put_json(self._hearing_key(episode, recording.digest), asdict(hearing))
         return hearing
 
-    def _failure(self, error: PodbriefError) -> _Hearing:
-        return _Hearing(self._recognizer.model, error=str(error))
+    def _failure(self, episode: dict[str, Any], error: PodbriefError) -> _Hearing:
+        return _Hearing(self._recognizer.model, error=_told(episode, error))
 
     def _kept(self, episode: dict[str, Any], digest: str) -> _Hearing | None:
         stored = self._hearings.get_json(self._hearing_key(episode, digest))
@@ -273,13 +316,15 @@ class _Memory:
 
 
 async def _fetch(
-    client: Callable[[], net.Client], addresses: dict[int, str], folder: Path
+    client: Callable[[], net.Client], opened: Opened, addresses: dict[int, str], folder: Path
 ) -> dict[int, net.Download | PodbriefError]:
     """Fetch several recordings at once; a failure is its own recording's."""
 
     async def one(web: net.Client, number: int) -> net.Download | PodbriefError:
         try:
-            return await audio.fetch(web, addresses[number], folder / str(number) / _file_name(addresses[number]))
+            # Named by the address that may be seen: what goes wrong with a file names it.
+            target = folder / str(number) / _file_name(addresses[number])
+            return await audio.fetch(web, _real(addresses[number], opened), target)
         except PodbriefError as error:
             return error
 

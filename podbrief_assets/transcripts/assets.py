@@ -8,24 +8,30 @@ import asyncio
 import datetime as dt
 import time
 from collections import Counter
+from collections.abc import Collection
 
 import dagster as dg
 import polars as pl
 
+from podbrief_assets.episodes import private
 from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.io_manager import TableResult, failures, table_asset, table_result
 from podbrief_assets.lake.tables import TABLES
-from podbrief_assets.resources import CacheResource, Speech, Web
+from podbrief_assets.resources import CacheResource, DatabaseResource, Speech, Web
 from podbrief_assets.transcripts import acquire
 
 GROUP = "transcripts"
+_CODE_VERSION = f"{acquire.VERSION}.1"
 
 
-@table_asset(
-    "transcripts", group=GROUP, code_version=acquire.VERSION, kinds={"http", "torch", "huggingface"}, pool="gpu"
-)
+@table_asset("transcripts", group=GROUP, code_version=_CODE_VERSION, kinds={"http", "torch", "huggingface"}, pool="gpu")
 def transcripts(
-    context: dg.AssetExecutionContext, episodes: pl.LazyFrame, cache: CacheResource, web: Web, speech: Speech
+    context: dg.AssetExecutionContext,
+    episodes: pl.LazyFrame,
+    cache: CacheResource,
+    database: DatabaseResource,
+    web: Web,
+    speech: Speech,
 ) -> TableResult:
     """Take each episode's transcript from its publisher, or recognise its speech where there is none."""
     today = episodes.collect()
@@ -37,23 +43,27 @@ def transcripts(
         outcomes[outcome] += 1
         context.log.info(f"{len(today)} episodes: " + ", ".join(f"{n} {what}" for what, n in outcomes.items()))
 
-    rows = asyncio.run(acquire.published(listed, web.client, cache.section("transcripts"), now, done))
+    def opened(addresses: Collection[str]) -> dict[str, str]:
+        return private.opened(database.engine, addresses)
+
+    rows = asyncio.run(acquire.published(listed, web.client, opened, cache.section("transcripts"), now, done))
     listening = time.monotonic()
     if recognizer := speech.recognizer:
-        rows = acquire.heard(listed, rows, web.client, cache.whole, recognizer, now, done)
+        rows = acquire.heard(listed, rows, web.client, opened, cache.whole, recognizer, now, done)
     listened_s = time.monotonic() - listening
     table = TABLES["transcripts"]
     settled = settle(table, pl.DataFrame(rows, schema=table.polars_schema))
     missing = [
         (f"{episode['show_title']}: {episode['title']}", row["error"])
         for episode, row in zip(listed, rows, strict=True)
-        if row["error"]
+        if row["error"] and not episode["duplicate_of"]
     ]
     recognised_s = sum(row["duration_s"] or 0 for row in rows if row["origin"] == "recognised")
     return table_result(
         settled,
         {
             "origins": dict(Counter(row["origin"] for row in rows)),
+            "repeats": sum(1 for episode in listed if episode["duplicate_of"]),
             "fetched": outcomes["fetched"],
             "recognised": outcomes["recognised"],
             "from_cache": outcomes["cached"] + outcomes["known"],

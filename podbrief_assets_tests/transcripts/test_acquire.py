@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import zstandard
 
 from podbrief_assets import net
 from podbrief_assets.lake.cache import Cache
@@ -54,6 +55,8 @@ def episode(network: Network, name: str, **changes: Any) -> dict[str, Any]:
         "duration_s": None,
         "audio_url": f"{network.base}/{name}.opus",
         "transcripts": [],
+        "private": False,
+        "duplicate_of": None,
         "published_at": NOW - dt.timedelta(days=1),
         "date": (NOW - dt.timedelta(days=1)).date(),
         **changes,
@@ -61,7 +64,11 @@ def episode(network: Network, name: str, **changes: Any) -> dict[str, Any]:
 
 
 def acquired(
-    episodes: Sequence[dict[str, Any]], cache: Cache, recognizer: SpeechRecognizer, now: dt.datetime = NOW
+    episodes: Sequence[dict[str, Any]],
+    cache: Cache,
+    recognizer: SpeechRecognizer,
+    now: dt.datetime = NOW,
+    seals: Mapping[str, str] | None = None,
 ) -> tuple[list[dict[str, Any]], Counter[str]]:
     outcomes: Counter[str] = Counter()
 
@@ -71,8 +78,11 @@ def acquired(
     def done(outcome: str) -> None:
         outcomes[outcome] += 1
 
-    rows = asyncio.run(acquire.published(episodes, client, cache.section("transcripts"), now, done))
-    rows = acquire.heard(episodes, rows, client, cache, recognizer, now, done)
+    def opened(addresses: Collection[str]) -> dict[str, str]:
+        return {address: seals[address] for address in addresses if seals and address in seals}
+
+    rows = asyncio.run(acquire.published(episodes, client, opened, cache.section("transcripts"), now, done))
+    rows = acquire.heard(episodes, rows, client, opened, cache, recognizer, now, done)
     table = TABLES["transcripts"]
     settled = settle(table, pl.DataFrame(rows, schema=table.polars_schema))
     assert settled.counts == {}, "every row keeps the contract"
@@ -157,3 +167,58 @@ def test_a_missing_model_is_one_reason_for_all_and_keeps_nothing(
     assert all("/no/such/folder" in row["error"] for row in rows)
     rows, _ = acquired(episodes[:1], Cache(tmp_path), recognizer)
     assert rows[0]["origin"] == "recognised", "the next run, with a model, hears it"
+
+
+def test_an_episode_that_repeats_another_is_not_fetched_and_keeps_the_words_that_are_known(
+    home: Home, network: Network, recognizer: Counting, tmp_path: Path
+) -> None:
+    network.answers |= {"/t.vtt": Answer(vtt("chips"), "text/vtt"), "/b.opus": Answer(RECORDING.read_bytes())}
+    link = {"url": f"{network.base}/t.vtt", "type": "text/vtt", "language": "en", "rel": None}
+    known, new = episode(network, "a", transcripts=[link]), episode(network, "b", transcripts=[link])
+    cache = Cache(tmp_path)
+    (before,), _ = acquired([known], cache, recognizer)
+    network.forget()
+    repeats = {"duplicate_of": "c"}
+    rows, outcomes = acquired([known | repeats, new | repeats], cache, recognizer)
+    assert not network.log, "nothing is spent on it"
+    assert rows[0] == before
+    assert (rows[1]["origin"], rows[1]["error"]) == ("none", "it repeats episode c, which is read instead")
+    assert dict(outcomes) == {"cached": 1, "repeat": 1}
+    rows, _ = acquired([known, new], cache, recognizer)
+    assert [row["origin"] for row in rows] == ["publisher", "publisher"], "it is read once it stands for itself"
+
+
+def test_a_private_shows_addresses_are_opened_only_to_be_asked_and_kept_nowhere(
+    home: Home, network: Network, recognizer: Counting, tmp_path: Path
+) -> None:
+    token = "k3yT0ken77ab12cd"
+    seals = {
+        f"https://{name * 32}.sealed.invalid/": f"{network.base}/{token}/{name}?auth={token}" for name in "abcde"
+    }  # the words, a page, a missing recording, a page as a recording, a recording
+    words, page, missing, no_sound, recording = seals
+    network.answers |= {
+        f"/{token}/a": Answer(vtt("chips"), "text/vtt"),
+        f"/{token}/b": Answer(b"<!doctype html><html><body>Sign in</body></html>", "text/html"),
+        f"/{token}/d": Answer(b"<!doctype html><html><body>Sign in</body></html>", "text/html"),
+        f"/{token}/e": Answer(RECORDING.read_bytes(), "audio/ogg"),
+    }
+
+    def offered(url: str) -> dict[str, Any]:
+        return {"transcripts": [{"url": url, "type": "text/vtt", "language": "en", "rel": None}], "private": True}
+
+    lost = f"https://{'f' * 32}.sealed.invalid/"
+    episodes = [
+        episode(network, "told", audio_url=None, **offered(words)),
+        episode(network, "page", audio_url=missing, **offered(page)),
+        episode(network, "sound", audio_url=no_sound, private=True),
+        episode(network, "heard", audio_url=recording, private=True),
+        episode(network, "lost", audio_url=lost, **offered(lost)),
+    ]
+    rows, _ = acquired(episodes, Cache(tmp_path), recognizer, seals=seals)
+    assert [row["origin"] for row in rows] == ["publisher", "none", "none", "recognised", "none"]
+    assert rows[0]["source_url"] == words
+    assert "404" in rows[1]["error"] and network.base in rows[1]["error"], "what is wrong is told all the same"
+    assert "does not know what the private show's address stands for" in rows[4]["error"]
+    assert token not in str(rows)
+    kept = [path.read_bytes() for path in tmp_path.rglob("*.zst")]
+    assert kept and not any(token.encode() in zstandard.ZstdDecompressor().decompress(one) for one in kept)
