@@ -62,6 +62,8 @@ __all__ = [
 MAX_ITEMS = 20_000
 MAX_SKIPPED_LINES = 100
 
+# Put before each item of a broken feed; the longest of 57 real feeds has 602 bytes.
+_MAX_START_TAG = 2_000
 _BASE = b"xml:base"
 _ITEM_TAGS = ("{*}item", "{*}entry")
 _ITEM_KEYS = frozenset({"item", "atom:entry"})
@@ -137,7 +139,7 @@ def _is_item(document: Document, element: Element) -> bool:
 def _salvaged(xml: OpenedXml, feed_url: str) -> Feed:
     """Read a document that is not well-formed item by item, so that a broken item spoils no other."""
     data, name = xml.content, xml.root.encode()
-    start_tag = data[: data.find(b">") + 1] if data.find(b">", 0, 8_000) >= 0 else b"<" + name + b">"
+    start_tag = data[: data.find(b">", 0, _MAX_START_TAG) + 1] or b"<" + name + b">"
     if start_tag.endswith(b"/>"):
         start_tag = start_tag[:-2] + b">"
     end_tag = b"</" + name + b">"
@@ -152,7 +154,7 @@ def _salvaged(xml: OpenedXml, feed_url: str) -> Feed:
     for part, kind in _parts(data, qualified):
         if kind == "outside":
             outside.append(part)
-        elif kind in wanted:
+        elif kind in wanted and len(items) <= MAX_ITEMS:
             items.append(part)
     root = _first_root(b"".join(outside), start_tag + end_tag)
     document = Document(root, feed_url, has_base=_BASE in data)
@@ -176,18 +178,23 @@ def _first_root(*documents: bytes) -> Element:
 def _parts(data: bytes, name: bytes) -> Iterable[tuple[bytes, Literal["outside", "item", "cut"]]]:
     """Cut a broken document at its items; `cut` is a last item without an end.
 
-    Tags inside CDATA sections and comments do not count. Each byte is looked at a bounded number of times.
+    Tags inside CDATA sections and comments do not count, unless those never end. Each byte is looked at a bounded
+    number of times.
     """
     token = re.compile(rb"<!\[CDATA\[|<!--|<(/?)" + re.escape(name) + rb"(?=[\s/>])")
     opened: int | None = None
     outside = position = 0
+    unclosed: set[bytes] = set()
     while found := token.search(data, position):
         position = found.end()
         if found.group(1) is None:
-            end = data.find(b"]]>" if found.group() == b"<![CDATA[" else b"-->", position)
+            closing = b"]]>" if found.group() == b"<![CDATA[" else b"-->"
+            end = -1 if closing in unclosed else data.find(closing, position)
             if end < 0:
-                break
-            position = end + 3
+                # Nobody closed it: it is no section, or all that follows would be lost.
+                unclosed.add(closing)
+            else:
+                position = end + 3
         elif not found.group(1):
             if opened is None:
                 yield data[outside : found.start()], "outside"
@@ -216,7 +223,10 @@ class _Episodes:
         self.document = document
         self._remarks = Remarks(MAX_SKIPPED_LINES)
         self._reader = ItemReader(document, self._remarks)
-        self._items: dict[str, Item] = {}
+        self._items: list[Item] = []
+        self._places: dict[str, int] = {}
+        # Guids that turned out to be those of several episodes.
+        self._shared: set[str] = set()
         self._seen = 0
 
     def add(self, element: Element, *, mended: bool = False) -> None:
@@ -229,29 +239,65 @@ class _Episodes:
         item = self._reader.read(element, mended=mended)
         if item is None:
             return
-        first = self._items.get(item.guid)
-        if first is None:
-            self._items[item.guid] = item
+        place = self._places.get(item.guid)
+        if item.guid in self._shared:
+            self._keep_apart(item)
+        elif place is None:
+            self._keep(item)
+        elif (first := self._items[place]) and _is_another(item, first):
+            # The first one, too, gets a name of its own: it is the newest today, and another one is tomorrow.
+            self._shared.add(item.guid)
+            self._remarks.add(
+                f"“{shortened(item.title)}” has the guid of “{shortened(first.title)}”: both go by others"
+            )
+            del self._places[item.guid]
+            self._items[place] = self._renamed(first)
+            self._places.setdefault(self._items[place].guid, place)
+            self._keep_apart(item)
         else:
-            self._repeated(item, first)
+            self._leave_out(item, first)
 
-    def _repeated(self, item: Item, first: Item) -> None:
-        """Keep a second item of one guid where it is plainly another episode."""
-        called = f"“{shortened(item.title)}”"
-        guid = f"the guid of “{shortened(first.title)}”"
-        if first.title != item.title and _other_recording(item, first):
-            own = identity.item_guid(None, item.audio_url, item.title, item.published_at)
-            if own not in self._items:
-                self._remarks.add(f"{called} has {guid} and is kept under its enclosure's address")
-                self._items[own] = item._replace(guid=own)
-                return
-        self._remarks.add(f"{called} was left out: it repeats {guid} ({shortened(item.guid)})")
+    def _keep(self, item: Item) -> None:
+        self._places[item.guid] = len(self._items)
+        self._items.append(item)
+
+    def _keep_apart(self, item: Item) -> None:
+        """Keep an item under a name of its own, unless that is taken as well."""
+        renamed = self._renamed(item)
+        place = self._places.get(renamed.guid)
+        if place is None:
+            self._keep(renamed)
+        else:
+            self._leave_out(item, self._items[place])
+
+    def _leave_out(self, item: Item, first: Item) -> None:
+        # Neither guid is told: a paid feed's may be an address that holds its token.
+        self._remarks.add(f"“{shortened(item.title)}” was left out: it repeats the guid of “{shortened(first.title)}”")
+
+    def _renamed(self, item: Item) -> Item:
+        """The item under its recording's address, or its title and date where its guid is that address already."""
+        own = identity.item_guid(None, item.audio_url, item.title, item.published_at)
+        if own in self._shared:
+            own = identity.item_guid(None, None, item.title, item.published_at)
+        return item._replace(guid=own)
 
     def feed(self, *, truncated: bool) -> Feed:
         """The feed, once all its items were added: what stands after the last of them may be said of them all."""
         channel = read_channel(self.document)
-        items = [with_channel(item, channel) for item in self._items.values()]
+        items = [with_channel(item, channel) for item in self._items]
         return Feed(channel.show, items, truncated, self._remarks.lines())
+
+
+def _is_another(item: Item, first: Item) -> bool:
+    """Whether an item that has another one's guid is plainly another episode.
+
+    Another title and another recording; or another title or date, where the guid is nothing but a recording's address
+    that both share, such as `latest.mp3` or `play.php?sid=3`.
+    """
+    derived = identity.item_guid(None, item.audio_url, item.title, item.published_at) == item.guid
+    if derived:
+        return (first.title, first.published_at) != (item.title, item.published_at)
+    return first.title != item.title and _other_recording(item, first)
 
 
 def _other_recording(item: Item, first: Item) -> bool:

@@ -13,14 +13,19 @@ import re
 
 from podbrief_assets.episodes import private
 
-_ADDRESS = re.compile(r"https?://[^\s<>\"'“”‘’)\]]+", re.IGNORECASE)
+# With a scheme, or a host and a path: guids made of addresses have none. What follows a quotation mark or a bracket may
+# still be of the address, but not what ends it.
+_PATH = r"(?:[^\s<>\"“”]*[^\s<>\"“”.,;:!?)\]'’])?"
+_ADDRESS = re.compile(
+    rf"https?://{_PATH}|(?<![\w.@-])(?:[^\s/@<>\"“”()]+@)?[\w-]++(?:\.[\w-]++)+(?::\d+)?[/?]{_PATH}", re.IGNORECASE
+)
 
 
 def host_of(url: str) -> str:
-    """What may be shown of a private address: `https://host/…`."""
-    scheme, _, rest = url.strip().partition("://")
+    """What may be shown of a private address: `https://host/…`, or `host/…` where it has no scheme."""
+    scheme, mark, rest = url.strip().rpartition("://")
     host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
-    return f"{scheme}://{host}/…"
+    return f"{scheme}{mark}{host}/…"
 
 
 def hushed(text: str) -> str:

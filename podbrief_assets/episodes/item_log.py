@@ -88,9 +88,10 @@ class ItemLog:
             return [_Found(result, item, item.guid, item.digest) for item in result.items]
         found: list[_Found] = []
         secrets: dict[str, str] = {}
+        ambiguous = private.ambiguous_seals(each.url for item in result.items for each in item.enclosures)
         for item in result.items:
             digest = item.digest
-            row, real = private.sealed(self._row(result, item, digest))
+            row, real = private.sealed(self._row(result, item, digest), ambiguous)
             found.append(_Found(result, item, row["guid"], digest, row))
             secrets |= real
         # Of known items too: where a token rotated, only the newest address opens anything. And before the rows.

@@ -125,14 +125,14 @@ class ItemReader:
         used = offers[0] if len(offers) == 1 else min(offers, key=_rank, default=None)
         transcripts = self._transcripts(fields["podcast:transcript"], base) if "podcast:transcript" in fields else []
         if used is None and not transcripts:
-            named = self._named(title, stated_guid)
+            named = self._named(title)
             self._remarks.add(f"{named} was left out: {refused or 'no enclosure and no transcript'}")
             return None
         if not title:
             title = first_words(notes) or f"Untitled episode{f' of {published:%Y-%m-%d}' if published else ''}"
-            self._remarks.add(f"{self._named(None, stated_guid)} has no title and is called “{shortened(title)}”")
+            self._remarks.add(f"{self._named(None)} has no title and is called “{shortened(title)}”")
         if used is None and refused:
-            self._remarks.add(f"{self._named(title, stated_guid)} is kept for its transcript only: {refused}")
+            self._remarks.add(f"{self._named(title)} is kept for its transcript only: {refused}")
         audio_url, audio_type, audio_bytes = used.enclosure[:3] if used else (None, None, None)
         duration = read_duration(text("itunes:duration") or text("duration"))
         guid = stated_guid
@@ -221,17 +221,20 @@ class ItemReader:
 
     def _swallowed(self, element: Element, texts: dict[str, str], fields: Fields) -> None:
         """Add what an unclosed tag in the show notes has taken in: all that follows it, the enclosure too."""
+        asked: set[str] = set()
         for inner in element.iterdescendants():
             key = self._document.key(inner.tag)
             if key in _ELEMENTS:
                 fields.setdefault(key, [inner])
-            if key in _TEXTS and key not in texts and (text := self._document.text(inner)):
-                texts[key] = text
+            # Each kind once: a thousand empty titles inside one another would be read a thousand times.
+            if key in _TEXTS and key not in texts and key not in asked:
+                asked.add(key)
+                if text := self._document.text(inner):
+                    texts[key] = text
 
-    def _named(self, title: str | None, guid: str) -> str:
-        if title:
-            return f"item {self._read} “{shortened(title)}”"
-        return f"item {self._read} ({shortened(guid)})" if guid else f"item {self._read}"
+    def _named(self, title: str | None) -> str:
+        # Not by its guid, which may be an address with a token.
+        return f"item {self._read} “{shortened(title)}”" if title else f"item {self._read}"
 
     def _other_title(self, texts: dict[str, str], fields: Fields) -> str | None:
         for key in TITLES[1:]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Literal
 
 import nh3
 
@@ -75,16 +76,23 @@ def sanitised(notes: str, base: str) -> str | None:
     if ("<" not in notes and "&" not in notes) or notes.count("<") > _MAX_NOTES_TAGS:
         text = html.escape(plain_text(notes) or "", quote=False).strip()
         return "<p>" + text.replace("\n\n", "</p><p>").replace("\n", "<br>") + "</p>" if text else None
-    clean = nh3.clean(
+    try:
+        clean = _cleaned(notes, ("rewrite_with_base", base) if WEB_ADDRESS.match(base) else "deny")
+    except ValueError:  # the sanitiser can't read this base: no relative address means anything
+        clean = _cleaned(notes, "deny")
+    return clean.strip() or None
+
+
+def _cleaned(notes: str, relative: Literal["deny"] | tuple[Literal["rewrite_with_base"], str]) -> str:
+    return nh3.clean(
         notes,
         tags=_NOTES_TAGS,
         clean_content_tags=_DROPPED_WHOLE,
         attributes={"a": {"href"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"}},
         url_schemes={"http", "https", "mailto"},
-        url_relative=("rewrite_with_base", base) if WEB_ADDRESS.match(base) else "deny",
+        url_relative=relative,
         link_rel="noopener noreferrer nofollow",
     )
-    return clean.strip() or None
 
 
 def plain_text(markup: str) -> str | None:

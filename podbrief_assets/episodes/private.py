@@ -8,8 +8,9 @@ Doesn't: fetching (scan.py, net.py), what else must not be shown of a private sh
 from __future__ import annotations
 
 import hashlib
+import html
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
@@ -37,8 +38,10 @@ _CREDENTIALS = frozenset(
     )
 )
 _PERHAPS_CREDENTIALS = frozenset(
-    ("key", "k", "t", "tk", "hash", "uuid", "uid", "user", "u", "member", "member_id", "subscriber", "subscription")
+    ("k", "t", "tk", "hash", "uuid", "uid", "user", "u", "member", "member_id", "subscriber", "subscription")
 )
+# rss_token=, feed_key=, member_secret=: likewise by their values.
+_CREDENTIAL_ENDS = ("token", "key", "secret", "pass", "auth")
 # Hosts where every feed is a member's own.
 _PAID_HOSTS = ("supportingcast.fm", "supercast.com", "supercast.tech", "memberful.com", "glow.fm")
 _PAID_HOST = re.compile(r"(?:subscribers\.transistor\.fm|private(?:feeds?|rss)?\.[^/]+)\Z")
@@ -97,7 +100,8 @@ def _holds_token(path: str) -> bool:
 def _is_credential(parameter: str) -> bool:
     name, _, value = parameter.partition("=")
     name = name.lower()
-    return (name in _CREDENTIALS and bool(value)) or (name in _PERHAPS_CREDENTIALS and _holds_token(value))
+    perhaps = name in _PERHAPS_CREDENTIALS or name.endswith(_CREDENTIAL_ENDS)
+    return (name in _CREDENTIALS and bool(value)) or (perhaps and _holds_token(value))
 
 
 # ── sealing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,14 +109,29 @@ def _is_credential(parameter: str) -> bool:
 _ADDRESS_COLUMNS = ("audio_url", "chapters_url", "link", "image_url", "notes_base")
 _ADDRESSES_INSIDE = {"enclosures": "url", "transcripts": "url", "persons": "href"}
 _WRITTEN_ADDRESS = re.compile(r"""https?://[^\s<>"']+""", re.IGNORECASE)
-# A link within the publisher's own site, as a path.
-_WRITTEN_PATH = re.compile(r"""[^\s<>"'=]*[/?][^\s<>"']*""")
+_RUN = re.compile(r"""[^\s<>"']++""")
+_PATH = re.compile(r"[/?]")
 
 
 def seal_of(address: str) -> str:
     """32 hexadecimal digits that stand for an address, the same while its tokens rotate and its prefixes change."""
-    canonical = identity.canonical_media_address(address)
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return _digits(identity.canonical_media_address(address))
+
+
+def _seal_of_guid(guid: str) -> str:
+    """The same for a guid that is an address.
+
+    Nothing but credentials is left out: a site may tell its episodes apart by what says nothing of a file, such as
+    `…/podcast#ep1` or `?from=1`.
+    """
+    address, hash_sign, fragment = guid.partition("#")
+    path, _, query = address.partition("?")
+    kept = "&".join(parameter for parameter in query.split("&") if parameter and not _is_credential(parameter))
+    return _digits(f"{path}?{kept}{hash_sign}{fragment}")
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def is_sealed(url: str) -> bool:
@@ -128,12 +147,25 @@ def seal_in(text: str) -> str | None:
     return None
 
 
-def sealed(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def ambiguous_seals(addresses: Iterable[str]) -> frozenset[str]:
+    """The seals that would stand for several of a feed's recordings.
+
+    Where a host tells its files apart by nothing but what looks like a token, each is sealed by its whole address: with
+    one seal for all, the newest recording would be heard for each of them.
+    """
+    seen: dict[str, str] = {}
+    return frozenset(seal for address in addresses if seen.setdefault(seal := seal_of(address), address) != address)
+
+
+def sealed(row: Mapping[str, Any], ambiguous: Collection[str] = frozenset()) -> tuple[dict[str, Any], dict[str, str]]:
     """A `feed_items` row of a private show without its secrets, and what opens them again.
 
     Every address becomes `https://<seal>.sealed.invalid/`. A guid that is an address, as it is where a feed has no
     guids of its own, is sealed likewise and `episode_id` derived anew, so that the episode stays the same one when the
     token in its address changes. In the show notes and texts, addresses that could hold a token are cut short.
+
+    Args:
+        ambiguous: As `ambiguous_seals` gives them for the whole feed.
 
     Returns:
         The row, and the real address by its sealed form.
@@ -141,16 +173,18 @@ def sealed(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     found: dict[str, str] = {}
     out = dict(row)
     for column in _ADDRESS_COLUMNS:
-        out[column] = _seal(row.get(column), found)
+        out[column] = _seal(row.get(column), found, ambiguous)
     for column, name in _ADDRESSES_INSIDE.items():
         inside = row.get(column)
-        out[column] = inside and [{**one, name: _seal(one.get(name), found)} for one in inside]
+        out[column] = inside and [{**one, name: _seal(one.get(name), found, ambiguous)} for one in inside]
+    if license := row.get("license"):
+        out["license"] = _without_tokens(license)
     if notes := row.get("notes"):
         out["notes"] = _without_tokens(notes)
     if texts := row.get("texts"):
         out["texts"] = [{**one, "text": _without_tokens(one["text"])} for one in texts]
     if _is_address(row["guid"], row.get("audio_url")):
-        out["guid"] = f"{_SEALED_GUID}{seal_of(row['guid'])}"
+        out["guid"] = f"{_SEALED_GUID}{_seal_of_guid(row['guid'])}"
         out["episode_id"] = identity.episode_id(row["show_id"], out["guid"])
     return out, found
 
@@ -160,17 +194,27 @@ def _is_address(guid: str, audio_url: str | None) -> bool:
     return seal_in(guid) is None and ("://" in guid or stated_none)
 
 
-def _seal(address: str | None, found: dict[str, str]) -> str | None:
+def _seal(address: str | None, found: dict[str, str], ambiguous: Collection[str]) -> str | None:
     if not address or is_sealed(address):
         return address
-    stand_in = f"https://{seal_of(address)}{_SEALED_HOST}/"
+    seal = seal_of(address)
+    stand_in = f"https://{_digits(address) if seal in ambiguous else seal}{_SEALED_HOST}/"
     found[stand_in] = address
     return stand_in
 
 
 def _without_tokens(text: str) -> str:
-    text = _WRITTEN_ADDRESS.sub(_cut_short, text)
-    return _WRITTEN_PATH.sub(lambda found: "…" if _holds_token(found.group()) else found.group(), text)
+    return _RUN.sub(_without_path, _WRITTEN_ADDRESS.sub(_cut_short, text))
+
+
+def _without_path(run: re.Match[str]) -> str:
+    """A link within the publisher's own site, or an address in character references, without what holds a token."""
+    written = run.group()
+    plain = html.unescape(written) if "&" in written else written
+    path = _PATH.search(plain)
+    if path is None or not _holds_token(plain):
+        return written
+    return f"{plain[: plain.rfind('=', 0, path.start()) + 1]}…"
 
 
 def _cut_short(match: re.Match[str]) -> str:

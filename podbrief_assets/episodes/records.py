@@ -163,18 +163,21 @@ class Item(NamedTuple):
 
         It is taken over the notes as stated, so that a newer sanitiser makes no new versions; over addresses without
         what hosts change at every answer (tokens, counting services); and not over what a feed's move changes. What
-        is not stated has no part in it, so that a new column makes new versions only of items that state it.
+        is not stated has no part in it, so that a new column makes new versions only of items that state it. Neither
+        has the guid: versions are compared under it, and it may be an address with a token.
         """
         stated: dict[str, Any] = {
             name: value for name, value in zip(self._fields, self, strict=True) if value not in (None, [])
         }
-        for name in ("show_id", "notes_base"):
+        for name in ("show_id", "guid", "notes_base"):
             stated.pop(name, None)
         if self.published_at:
             stated["published_at"] = self.published_at.isoformat()
-        for name in ("audio_url", "chapters_url"):
+        for name in ("audio_url", "chapters_url", "link", "image_url"):
             if name in stated:
                 stated[name] = _lasting(stated[name])
+        if "persons" in stated:
+            stated["persons"] = [person._replace(href=person.href and _lasting(person.href)) for person in self.persons]
         for name in ("enclosures", "transcripts"):
             if name in stated:
                 stated[name] = [(_lasting(link.url), *link[1:]) for link in stated[name]]

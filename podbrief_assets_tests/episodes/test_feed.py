@@ -640,13 +640,51 @@ def test_repeated_guid_keeps_the_first_unless_it_is_plainly_another_episode() ->
         URL,
     )
     assert [(each.title, each.guid) for each in feed.episodes] == [
-        ("New", "g1"),
+        ("New", identity.item_guid(None, "https://cdn.example.org/1.mp3", "New", None)),
         ("Two", identity.item_guid(None, "https://cdn.example.org/2.mp3", "Two", None)),
     ]
     assert len({each.episode_id for each in feed.episodes}) == 2
     assert len(feed.skipped) == 3
     assert "Renamed" in feed.skipped[0] and "repeats" in feed.skipped[0]
-    assert "kept" in feed.skipped[2]
+    assert "both go by others" in feed.skipped[2]
+
+
+def test_episodes_of_a_feed_that_has_one_guid_for_all_keep_their_identifiers_from_scan_to_scan() -> None:
+    def scanned(*numbers: int) -> dict[str, str]:
+        items = (
+            item(
+                guid="https://pod.example.org/",
+                title=f"Number {n}",
+                enclosure=f'<enclosure url="https://cdn.example.org/{n}.mp3" type="audio/mpeg"/>',
+            )
+            for n in numbers
+        )
+        return {each.title: each.episode_id for each in parse_feed(rss("".join(items)), URL).episodes}
+
+    first, second, third = scanned(2, 1), scanned(3, 2, 1), scanned(4, 3, 2)
+    assert len(third) == 3
+    assert {"Number 1": second["Number 1"], "Number 2": second["Number 2"]} == first
+    assert (third["Number 2"], third["Number 3"]) == (second["Number 2"], second["Number 3"])
+    assert len({*first.values(), *second.values(), *third.values()}) == 4
+
+
+@pytest.mark.parametrize(
+    "address", ["https://a.org/latest.mp3", "https://a.org/play.php?sid={}", "https://a.org/p?from={}"]
+)
+def test_episodes_without_guids_that_share_an_address_are_told_apart_by_title_and_date(address: str) -> None:
+    days = "".join(
+        item(
+            f"<pubDate>{n} Nov 2026 07:00:00 GMT</pubDate>",
+            guid="",
+            title="The news",
+            enclosure=f'<enclosure url="{address.format(n)}" type="audio/mpeg"/>',
+        )
+        for n in (12, 11, 10)
+    )
+    feed = parse_feed(rss(days + item(guid="", title="The news", enclosure=ENCLOSURE)), URL)
+    assert [each.published_at and each.published_at.day for each in feed.episodes] == [12, 11, 10, None]
+    assert len({each.episode_id for each in feed.episodes}) == 4
+    assert all("://" not in line for line in feed.skipped)
 
 
 def test_feed_of_too_many_items_is_cut_and_the_lines_about_it_are_bounded() -> None:
@@ -736,6 +774,20 @@ def test_digest_stays_while_only_the_way_to_the_files_changes() -> None:
     assert digest("https://", "id=7&amp;updated=3") != plain
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<itunes:image href="https://a.org/i.png?{}"/>',
+        "<link>https://a.org/1?{}</link>",
+        '<podcast:person href="https://a.org/p?{}">Ann</podcast:person>',
+        "<guid>https://a.org/1?{}</guid>",
+    ],
+)
+def test_a_token_that_rotates_in_any_address_makes_no_new_version(body: str) -> None:
+    first, second = (only(rss(f"<item><title>A</title>{ENCLOSURE}{body.format(f'token={n}')}</item>")) for n in (1, 2))
+    assert first.digest == second.digest
+
+
 def test_digest_changes_with_anything_stated_and_with_nothing_else() -> None:
     plain = only(rss(item("<description>a</description>")))
     assert plain.digest == only(b"\n" + rss(item("<description>a</description>"))).digest
@@ -792,6 +844,35 @@ def test_titles_lose_markup_but_not_mathematics() -> None:
     assert len(only(rss(item(title="long " * 1_000))).title) <= 1_000
 
 
+def test_markup_is_written_without_the_feeds_namespaces() -> None:
+    many = " ".join(f'xmlns:n{n}="https://n{n}.example.org/"' for n in range(1_000))
+    body = "<description>1 &lt; 2<p>a <b title='x&amp;\"y'>b</b><br/> c &amp; d</p>" + "<i/>" * 2_000 + "</description>"
+    started = time.process_time()
+    notes = only(rss(item(body), namespaces=f'xmlns:itunes="{ITUNES}" {many}')).notes
+    assert time.process_time() - started < 1
+    assert notes is not None
+    assert notes.startswith('1 &lt; 2<p>a <b title="x&amp;&quot;y">b</b><br> c &amp; d</p><i></i><i>')
+
+
+@pytest.mark.parametrize(
+    "base", ["http://exa mple.com/", "https://host:port/", "http://h:99999/", "http://%/", "ftp://x/"]
+)
+def test_a_base_that_means_nothing_spoils_no_notes(base: str) -> None:
+    notes = "<description>&lt;p&gt;See &lt;a href='/x'&gt;x&lt;/a&gt; and &lt;a href='https://b.org/'&gt;b&lt;/a&gt;&lt;/p&gt;</description>"
+    episode = only(rss(item(notes)).replace(b"<channel>", f'<channel xml:base="{base}">'.encode()))
+    assert 'href="https://b.org/"' in str(episode.description_html)
+    assert episode.description == "See x and b"
+
+
+@pytest.mark.parametrize("oops", ["<!-- oops ", "<![CDATA[ oops "])
+def test_a_section_that_nobody_closed_hides_no_other_item(oops: str) -> None:
+    items = [item(oops if n == 2 else "", guid=f"g{n}", title=f"Number {n}") for n in range(8)]
+    feed = parse_feed(rss("".join(items)), URL)
+    assert {f"Number {n}" for n in range(8) if n != 2} <= set(titles(feed))
+    before = parse_feed(rss(oops + "".join(items[3:])), URL)
+    assert len(before.episodes) == 5
+
+
 # --- Hostile input in general ---------------------------------------------------------------------------------------
 
 SEED = rss(
@@ -823,6 +904,12 @@ def test_damage_anywhere_gives_a_feed_or_a_clear_error(at: int, removed: int, in
         b"<!" * 400_000,
         b"<rss " + b"".join(b'xmlns:a%d="u" ' % n for n in range(3_000)) + b"><channel>" + b"<item></b></item>" * 3_000,
         b"<rss><channel><item><title>" + b"x" * 11_000_000 + b"</title></item></channel></rss>",
+        b"<rss><channel>" + b"<a/>" * 3_000_000,
+        b"<rss "
+        + b"".join(b'xmlns:a%d="u" ' % n for n in range(400))
+        + b"><channel></b>"
+        + b"<item><b></item>" * 18_000,
+        b"<rss><channel></b><item>" + b"<title>" * 200 + b"</title>" * 200 + b"<title>" * 12_000,
     ],
 )
 def test_monstrous_feeds_are_done_with_quickly(content: bytes) -> None:

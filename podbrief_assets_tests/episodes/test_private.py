@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from podbrief_assets import database
-from podbrief_assets.episodes import identity, private
+from podbrief_assets.episodes import hushing, identity, private
 from podbrief_assets.lake.tables import WEB_ADDRESS
 
 TOKEN = "hBkzfhw3fk29wFUCijcRezrq"
@@ -37,6 +38,8 @@ SEEN = datetime(2026, 11, 20, 12, tzinfo=UTC)
         "https://api.substack.com/feed/podcast/2252/private/6578dc75-e126-4d54-83ca-34f1cc4902b8.rss",
         "https://access.acast.com/rss/632090bb4d259900133e31a5/f83kd92kd92k",
         f"https://example.org/private/{TOKEN}/feed.xml",
+        f"https://example.org/feed?rss_token={TOKEN}",
+        f"https://example.org/feed?member_key={TOKEN}&show=3",
         "https://blog.example.org/rss/?uuid=1f2e3d4c-5b6a-7089-90ab-cdef01234567",
     ],
 )
@@ -125,6 +128,8 @@ def test_a_sealed_row_holds_no_token_and_can_be_opened() -> None:
     [
         ("<a href='/m/a1B2c3D4e5F6/12'>more</a>", "<a href='…'>more</a>"),
         ('<a href="?t=a1b2c3d4e5f6">more</a>', '<a href="…">more</a>'),
+        ("https:&#x2F;&#x2F;h.org&#x2F;m&#x2F;a1B2c3D4e5F6 here", "… here"),
+        ("<a href=/m/a1B2c3D4e5F6/12>more</a>", "<a href=…>more</a>"),
         ("<p>and/or <a href='/about'>us</a></p>", "<p>and/or <a href='/about'>us</a></p>"),
     ],
 )
@@ -148,6 +153,43 @@ def test_a_guid_that_is_an_address_stays_the_same_episode_while_its_token_rotate
     assert days[0]["guid"] == days[1]["guid"]
     assert days[0]["episode_id"] == days[1]["episode_id"] == identity.episode_id("s", days[0]["guid"])
     assert days[0]["audio_url"] == days[1]["audio_url"]
+
+
+@pytest.mark.parametrize("form", ["https://site.example/podcast#ep{}", "https://site.example/play?from={}"])
+def test_a_guid_that_is_an_address_tells_episodes_apart_by_all_but_credentials(form: str) -> None:
+    one, two = (private.sealed(row(guid=form.format(n)))[0] for n in (1, 2))
+    assert one["guid"] != two["guid"] and one["episode_id"] != two["episode_id"]
+
+
+def test_recordings_that_only_a_token_tells_apart_get_a_seal_each() -> None:
+    addresses = [f"https://paid.example.org/listen?token={n}" for n in (1, 2)]
+    ambiguous = private.ambiguous_seals([*addresses, addresses[0], "https://paid.example.org/3.mp3?token=3"])
+    sealed = [private.sealed(row(audio_url=address), ambiguous) for address in addresses]
+    seals = [out["audio_url"] for out, _ in sealed]
+    assert seals[0] != seals[1]
+    assert [found[seal] for (_, found), seal in zip(sealed, seals, strict=True)] == addresses
+    assert private.ambiguous_seals(addresses[:1] * 2) == frozenset()
+
+
+def test_long_notes_are_done_with_quickly() -> None:
+    started = time.process_time()
+    for notes in ("a" * 100_000, "a/" * 50_000, "&#x2F;" * 16_000, "=" * 100_000):
+        private.sealed(row(notes=notes))
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("“B” is at (show.paid.fm/media/abc123def/1.mp3).", "“B” is at (show.paid.fm/…)."),
+        ("the address (feed:show.paid.fm/media/abc) is none", "the address (feed:show.paid.fm/…) is none"),
+        ("see https://paid.fm/it's/TOKEN, then", "see https://paid.fm/…, then"),
+        ("held by joe:hunter2@paid.fm/f", "held by paid.fm/…"),
+        ("text/html and/or 3.5 hours", "text/html and/or 3.5 hours"),
+    ],
+)
+def test_of_an_address_nothing_but_the_host_is_told(told: str, shown: str) -> None:
+    assert hushing.hushed(told) == shown
 
 
 def test_rows_with_nothing_to_seal_are_taken() -> None:
