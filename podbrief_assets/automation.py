@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from podbrief_assets import instance
+from podbrief_assets import instance, partitions
 from podbrief_assets.episodes.late import LATE_DAYS
 
 SCAN = dg.AssetSelection.assets("shows", "feed_health", "feed_items")
@@ -63,8 +63,8 @@ _SCANS_AT_ONCE = 100
     job=late_day,
     minimum_interval_seconds=300,
     default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Asks for the days that gained or changed episodes after they were made, up to 30 days back. Off until "
-    "it is switched on: it spends GPU time and LLM calls, for what changed alone.",
+    description="Asks for the days that gained or changed episodes after they were made, or were left half done, up to "
+    "30 days back. Off until it is switched on: it spends GPU time and LLM calls, for what changed alone.",
 )
 def late_episodes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Ask once for each day that the scans since the last look named; the cursor is the last of those scans."""
@@ -81,7 +81,7 @@ def late_episodes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     # The key is for a daemon that dies between asking and writing the cursor down.
     asked = [dg.RunRequest(run_key=f"{day}/{named[day]}", partition_key=day) for day in days]
     newest = max(record.storage_id for record in scans)
-    return dg.SensorResult(asked, cursor=str(newest), skip_reason=None if asked else "no day gained episodes")
+    return dg.SensorResult(asked, cursor=str(newest), skip_reason=None if asked else "no day is to be made again")
 
 
 def _late_days(scans: Sequence[dg.EventLogRecord]) -> dict[str, int]:
@@ -90,7 +90,8 @@ def _late_days(scans: Sequence[dg.EventLogRecord]) -> dict[str, int]:
     for record in sorted(scans, key=lambda record: record.storage_id):
         said = record.asset_materialization.metadata.get(LATE_DAYS) if record.asset_materialization else None
         days = said.value if isinstance(said, dg.JsonMetadataValue) else []
-        named |= {str(day): record.storage_id for day in days or []}
+        # A day before the first partition can't be asked for: the start may have been moved since.
+        named |= {str(day): record.storage_id for day in days or [] if str(day) >= partitions.START_DATE.isoformat()}
     return named
 
 

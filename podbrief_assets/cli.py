@@ -19,7 +19,7 @@ import os
 import sys
 import unicodedata
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -180,7 +180,7 @@ def run(
     date: Annotated[str | None, typer.Option(help="One day, as 2026-11-21.", show_default=False)] = None,
     first: Annotated[str | None, typer.Option("--from", help="The first of several days.", show_default=False)] = None,
     last: Annotated[str | None, typer.Option("--to", help="The last of several days.", show_default=False)] = None,
-    late: Annotated[bool, typer.Option("--late", help="The days that gained episodes after they were done.")] = False,
+    late: Annotated[bool, typer.Option("--late", help="The earlier days that are not up to date.")] = False,
 ) -> None:
     """Scan the feeds once and do one day or several: from episodes to briefs in the outbox.
 
@@ -188,7 +188,7 @@ def run(
     changed is done again. Exit status 0 when every day is complete, even though items failed; 1 when one is not.
 
     With --late it asks no feed: it does those of the last 30 days again that gained or changed episodes since they were
-    done, as far as their insights. Their briefs stay as they are; the next brief takes what is new.
+    done, or were left half done, as far as their insights. Their briefs stay as they are; the next takes what is new.
     """
     if late:
         _run_late((date, first, last))
@@ -213,7 +213,7 @@ def run(
 
 
 def _run_late(asked_for: "Sequence[str | None]") -> None:
-    """Do the days again that gained episodes."""
+    """Do the earlier days again that are not up to date."""
     from upath import UPath
 
     from podbrief_assets.episodes.late import outdated_days
@@ -224,7 +224,7 @@ def _run_late(asked_for: "Sequence[str | None]") -> None:
     home = Home.from_environment()
     days = outdated_days(Lake(UPath(home.lake)))
     if not days:
-        out.print("no earlier day gained episodes")
+        out.print("every earlier day is up to date")
         return
     reports = _run_days(home, days, late=True)
     _print_failures(reports)
@@ -233,7 +233,7 @@ def _run_late(asked_for: "Sequence[str | None]") -> None:
 
 
 def _print_late(reports: "Sequence[DayReport]") -> None:
-    """Name the earlier days that gained episodes and were not done since."""
+    """Name the earlier days that gained episodes or were left half done."""
     from podbrief_assets.episodes.late import LATE_DAYS
 
     done = {report.day.isoformat() for report in reports}
@@ -241,7 +241,8 @@ def _print_late(reports: "Sequence[DayReport]") -> None:
     if days := [day for day in named if day not in done]:
         listed = ", ".join(days[:5]) + (" …" if len(days) > 5 else "")
         out.print(
-            f"\n{_count(len(days), 'earlier day')} gained episodes ({listed}): podbrief run --late", soft_wrap=True
+            f"\n{_count(len(days), 'earlier day')} to do again ({listed}), for late episodes: podbrief run --late",
+            soft_wrap=True,
         )
 
 
@@ -895,23 +896,39 @@ def _print_query(connection: Any, query: str) -> None:
     import duckdb
 
     try:
-        if not out.is_terminal:
-            _write_csv(connection.execute(query))
-        elif (result := connection.sql(query)) is not None:
-            many = len(result.columns) * _COLUMN_WIDTH > out.width
-            layout = duckdb.RenderMode.COLUMNS if many else duckdb.RenderMode.ROWS
-            with redirect_stdout(io.StringIO()) as drawn:
-                result.show(max_width=max(out.width, 80), render_mode=layout)
-            print(_inert(drawn.getvalue()), end="")
+        try:
+            print_answer = _answer(connection, query)
+        except duckdb.IOException:
+            # The daily scan removed files that this query had listed (lake/compaction.py): it finds the merged one now.
+            print_answer = _answer(connection, query)
+        print_answer()
     except duckdb.Error as error:
         raise BadQuery(f"the query failed: {error}", "`podbrief sql 'SHOW TABLES'` lists the tables") from error
 
 
-def _write_csv(answer: Any) -> None:
+def _answer(connection: Any, query: str) -> Callable[[], None]:
+    """Ask, and return what prints the answer: nothing of it is printed before its first rows are there."""
+    import duckdb
+
+    if not out.is_terminal:
+        answer = connection.execute(query)
+        first = answer.fetchmany(1_000)
+        return lambda: _write_csv(answer, first)
+    drawn = io.StringIO()
+    if (result := connection.sql(query)) is not None:
+        many = len(result.columns) * _COLUMN_WIDTH > out.width
+        layout = duckdb.RenderMode.COLUMNS if many else duckdb.RenderMode.ROWS
+        with redirect_stdout(drawn):
+            result.show(max_width=max(out.width, 80), render_mode=layout)
+    return lambda: print(_inert(drawn.getvalue()), end="")
+
+
+def _write_csv(answer: Any, rows: list[tuple[Any, ...]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(name for name, *_ in answer.description or ())
-    while rows := answer.fetchmany(1_000):
+    while rows:
         writer.writerows([_cell(value) for value in row] for row in rows)
+        rows = answer.fetchmany(1_000)
 
 
 def _cell(value: object) -> object:

@@ -57,6 +57,11 @@ def test_each_day_that_a_scan_named_is_asked_for_once(instance: dg.DagsterInstan
     assert look(instance, cursor)[0] == []
 
 
+def test_a_day_before_the_first_partition_holds_nobody_up(instance: dg.DagsterInstance):
+    scan(instance, "2025-12-31", FIRST)
+    assert look(instance)[0] == [FIRST]
+
+
 def test_scans_between_two_looks_are_taken_together(instance: dg.DagsterInstance):
     scan(instance, THIRD, FIRST)
     scan(instance, FIRST)

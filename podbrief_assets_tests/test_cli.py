@@ -10,6 +10,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -518,3 +519,21 @@ def test_help_answers_at_once(tmp_path: Path):
     code = "import sys; import podbrief_assets.cli; print({'dagster', 'polars', 'duckdb', 'sqlalchemy'} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert ended.stdout.strip() == "set()"
+
+
+def test_a_query_that_met_a_file_being_merged_is_asked_again(capsys: pytest.CaptureFixture[str]):
+    class Removing:
+        """A connection whose files go away once, as between a query's listing and its opening them."""
+
+        def __init__(self) -> None:
+            self.real, self.asked = duckdb.connect(), 0
+
+        def execute(self, query: str):
+            self.asked += 1
+            if self.asked == 1:
+                raise duckdb.IOException("IO Error: Cannot open file “seen=…”: No such file or directory")
+            return self.real.execute(query)
+
+    connection = Removing()
+    cli._print_query(connection, "SELECT 1 AS one, ['a'] AS many")
+    assert capsys.readouterr().out == 'one,many\n1,"[""a""]"\n' and connection.asked == 2

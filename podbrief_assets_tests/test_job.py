@@ -334,7 +334,7 @@ def test_a_day_that_gains_an_episode_is_made_again_and_only_the_next_brief_tells
     chips = Item("chips", at(FIRST), "Chips", "/t/chips.vtt")
     two_shows.feed("tech", [Item("late", at(FIRST), "Late", "/t/late.vtt"), chips])
     said = printed("run", "--date", str(SECOND))
-    assert f"1 earlier day gained episodes ({FIRST}): podbrief run --late" in said
+    assert f"1 earlier day to do again ({FIRST}), for late episodes: podbrief run --late" in said
 
     two_shows.forget()
     said = printed("run", "--late")
@@ -345,7 +345,7 @@ def test_a_day_that_gains_an_episode_is_made_again_and_only_the_next_brief_tells
     )
     assert table(home, "user_briefs").equals(frozen), "what was sent stays"
     assert fingerprint(home.outbox) == sent, "nobody gets a second mail for a day"
-    assert printed("run", "--late").strip() == "no earlier day gained episodes"
+    assert printed("run", "--late").strip() == "every earlier day is up to date"
 
     run(home, FIRST, SECOND)
     assert table(home, "user_briefs").equals(frozen) and fingerprint(home.outbox) == sent, "nor is it, run in full"

@@ -118,14 +118,14 @@ def seal_of(address: str) -> str:
     return _digits(identity.canonical_media_address(address))
 
 
-def _seal_of_guid(guid: str) -> str:
+def seal_of_guid(guid: str) -> str:
     """The same for a guid that is an address.
 
-    Nothing but credentials is left out: a site may tell its episodes apart by what says nothing of a file, such as
-    `…/podcast#ep1` or `?from=1`.
+    Nothing but the scheme and credentials is left out: a site may tell its episodes apart by what says nothing of a
+    file, such as `…/podcast#ep1` or `?from=1`.
     """
-    address, hash_sign, fragment = guid.partition("#")
-    path, _, query = address.partition("?")
+    address, hash_sign, fragment = guid.strip().partition("#")
+    path, _, query = (address.partition("://")[2] or address).partition("?")
     kept = "&".join(parameter for parameter in query.split("&") if parameter and not _is_credential(parameter))
     return _digits(f"{path}?{kept}{hash_sign}{fragment}")
 
@@ -184,7 +184,7 @@ def sealed(row: Mapping[str, Any], ambiguous: Collection[str] = frozenset()) -> 
     if texts := row.get("texts"):
         out["texts"] = [{**one, "text": _without_tokens(one["text"])} for one in texts]
     if _is_address(row["guid"], row.get("audio_url")):
-        out["guid"] = f"{_SEALED_GUID}{_seal_of_guid(row['guid'])}"
+        out["guid"] = f"{_SEALED_GUID}{seal_of_guid(row['guid'])}"
         out["episode_id"] = identity.episode_id(row["show_id"], out["guid"])
     return out, found
 

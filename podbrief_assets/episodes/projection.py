@@ -28,7 +28,8 @@ def episodes_of(feed_items: pl.LazyFrame, days: Collection[dt.date]) -> pl.LazyF
 
     An item's publication time is what its newest version states. Where it states none, or one before 1990, or one more
     than a day ahead of when podbrief first saw the item, the time of first sight is taken instead, and
-    `published_rule` says so: the rule looks at nothing but the item, so every machine and every rerun agrees.
+    `published_rule` says so: the rule looks at nothing but the item, so every machine and every rerun agrees. Where a
+    feed has put another episode under the guid, first sight is that episode's.
 
     A version that stands in two files, as it does for a moment while the log is compacted, counts once. The show notes
     are cleaned here, with today's sanitiser, and only those of the days asked for.
@@ -109,17 +110,25 @@ def _items(feed_items: pl.LazyFrame) -> pl.DataFrame:
     Only narrow columns are read, and what text there is among them is made into numbers version by version: the notes
     of all versions would not fit in memory.
     """
-    versions = repeats.compared(feed_items.select(*repeats.COLUMNS, "back_catalogue"))
+    told = feed_items.select(*repeats.COLUMNS, "back_catalogue")
     newest = pl.exclude(*_ITEM, "first_seen_at", "back_catalogue").max_by("first_seen_at")
-    items = versions.group_by(_ITEM).agg(
-        newest,
-        newest=pl.col("first_seen_at").max(),
-        seen=pl.col("first_seen_at").min(),
-        from_start=pl.col("back_catalogue").min_by("first_seen_at"),
+    items = (
+        repeats.compared(told)
+        .group_by(_ITEM)
+        .agg(
+            newest,
+            newest=pl.col("first_seen_at").max(),
+            seen=pl.col("first_seen_at").min(),
+            from_start=pl.col("back_catalogue").min_by("first_seen_at"),
+            changed=pl.all_horizontal(pl.col(name).min() != pl.col(name).max() for name in ("title_key", "audio_key")),
+        )
+        .collect(engine="streaming")
     )
+    items = _seen_anew(told, items)
     believed = pl.col("published_rule") == "stated"
     return (
-        items.with_columns(
+        items.lazy()
+        .with_columns(
             published_rule=pl.when(pl.col("stated_at").is_null())
             .then(pl.lit("missing"))
             .when(pl.col("stated_at") < EARLIEST)
@@ -136,6 +145,30 @@ def _items(feed_items: pl.LazyFrame) -> pl.DataFrame:
         .with_columns(date=pl.col("published_at").dt.date())
         .collect(engine="streaming")
     )
+
+
+def _seen_anew(told: pl.LazyFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """`items` without their column `changed`, first seen when their newest episode was, where a guid has had several.
+
+    Feeds that hold no more than their latest episode may have one guid for all. A version tells of another episode
+    where its title, its recording and its date are other ones than the newest version's: an old episode that is dated
+    anew keeps its recording, and so stays the same one.
+    """
+    changed = items.filter("changed").select(*_ITEM, "title_key", "audio_key", "stated_at")
+    items = items.drop("changed")
+    if changed.is_empty():  # as nearly always; the versions of all items are looked at a second time only if not
+        return items
+    apart = (pl.col("stated_at") - pl.col("stated_at_b")).abs() > dt.timedelta(days=1)
+    another = (pl.col("title_key") != pl.col("title_key_b")) & (pl.col("audio_key") != pl.col("audio_key_b")) & apart
+    own = (
+        repeats.compared(told.join(changed.lazy().select(_ITEM), on=_ITEM, how="semi"))
+        .join(changed.lazy(), on=_ITEM, suffix="_b")
+        .filter(~another.fill_null(False))
+        .group_by(_ITEM)
+        .agg(seen=pl.col("first_seen_at").min(), from_start=pl.col("back_catalogue").min_by("first_seen_at"))
+        .collect()
+    )
+    return items.update(own, on=_ITEM)
 
 
 def _plain(notes: pl.Series) -> pl.Series:

@@ -14,6 +14,7 @@ three million items fit in a few hundred megabytes and no text has to be joined.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -123,9 +124,9 @@ def compared(items: pl.LazyFrame) -> pl.LazyFrame:
     bare, address_guid = bare_title(pl.col("title")), _is_address(pl.col("guid"))
     spaceless = bare.str.count_matches(_SPACELESS)
     traits = [
-        _address_keys(pl.col("audio_url")).alias("audio_key"),
+        _seal_keys(pl.col("audio_url"), private.seal_of).alias("audio_key"),
         pl.when(address_guid)
-        .then(_address_keys(pl.when(address_guid).then(pl.col("guid"))))
+        .then(_seal_keys(pl.when(address_guid).then(pl.col("guid")), private.seal_of_guid))
         .when(_is_random(pl.col("guid")))
         .then(pl.col("guid").str.to_lowercase().hash().reinterpret(signed=True))
         .alias("guid_key"),
@@ -172,18 +173,15 @@ def _is_random(guid: pl.Expr) -> pl.Expr:
     return (guid.str.contains(_RANDOM_GUID) | mixed.fill_null(False)) & ~guid.str.contains(_NIL_GUID)
 
 
-def _address_keys(addresses: pl.Expr) -> pl.Expr:
-    return addresses.map_batches(_hashed_addresses, return_dtype=pl.Int64, is_elementwise=True)
+def _seal_keys(texts: pl.Expr, seal_of: Callable[[str], str]) -> pl.Expr:
+    """64 bits that stand for an address or guid as `seal_of` does, or for the one that was sealed already."""
 
+    def hashed(column: pl.Series) -> pl.Series:
+        seals = [text and (private.seal_in(text) or seal_of(text)) for text in column]
+        keys = [int.from_bytes(bytes.fromhex(seal[:16]), "big", signed=True) if seal else None for seal in seals]
+        return pl.Series(column.name, keys, dtype=pl.Int64)
 
-def _hashed_addresses(addresses: pl.Series) -> pl.Series:
-    return pl.Series(addresses.name, [_address_key(each) if each else None for each in addresses], dtype=pl.Int64)
-
-
-def _address_key(address: str) -> int:
-    """64 bits that stand for a canonical address, or for the one that was sealed."""
-    digits = private.seal_in(address) or private.seal_of(address)
-    return int.from_bytes(bytes.fromhex(digits[:16]), "big", signed=True)
+    return texts.map_batches(hashed, return_dtype=pl.Int64, is_elementwise=True)
 
 
 def _ranked(items: pl.LazyFrame) -> pl.DataFrame:

@@ -10,7 +10,9 @@ There is no moment at which a reader sees a row twice or not at all, and none at
 
 1. The merged file is written elsewhere, counted, and put in its place in one step. From then on it counts and the files
    that it names in its footer don't. A reader that had listed them before goes on reading them.
-2. A day later, when no reader can have an old list, they are removed, if the merged file still has every row of them.
+2. A day later they are removed, if the merged file still has every row of them. A reader in Polars leaves them out
+   from the start; a query of DuckDB's views lists them until then, and one that runs in that very moment may fail for
+   want of a file. It never counts wrong, and asked again it succeeds: `podbrief sql` asks again by itself.
 3. Days are merged into their month in the same way, but only once nothing is left of what they hold.
 """
 

@@ -147,11 +147,42 @@ def test_old_files_of_the_log_are_merged_by_the_scan_and_a_merge_that_fails_harm
 
 
 def project(home: Home, *days: dt.date) -> None:
-    """Make the days' episodes, as the asset does."""
+    """Make the days' episodes, as the asset does, and after them the last table that is made of them."""
     lake = Lake(UPath(home.lake))
     settled = settle(TABLES["episodes"], projection.episodes_of(lake.scan("feed_items"), days))
     for day in days:
         lake.write(TABLES["episodes"], settled.valid.filter(date=day), day)
+    for day in days:
+        lake.write(TABLES["related_insights"], pl.DataFrame(schema=TABLES["related_insights"].polars_schema), day)
+
+
+def test_a_day_that_was_left_half_done_is_named_until_it_is_done(home: Home, network: Network):
+    lake, made, earlier = Lake(UPath(home.lake)), (NOW - DAY).date(), (NOW - 5 * DAY).date()
+    first = Item("first", NOW - DAY)
+    subscribe(home, network.feed("tech", [first]))
+    scanned(home)
+    project(home, earlier, made)
+    network.feed("tech", [Item("late", NOW - 5 * DAY), first])
+    assert told(scanned(home))[LATE_DAYS] == [str(earlier)]
+    settled = settle(TABLES["episodes"], projection.episodes_of(lake.scan("feed_items"), [earlier]))
+    lake.write(TABLES["episodes"], settled.valid, earlier)
+    assert outdated_days(lake) == [earlier], "killed before its transcripts"
+    project(home, earlier)
+    assert outdated_days(lake) == []
+
+
+def test_days_before_the_first_partition_are_not_asked_for(
+    home: Home, network: Network, monkeypatch: pytest.MonkeyPatch
+):
+    made, earlier = (NOW - DAY).date(), (NOW - 5 * DAY).date()
+    first = Item("first", NOW - DAY)
+    subscribe(home, network.feed("tech", [first]))
+    scanned(home)
+    project(home, made)
+    network.feed("tech", [Item("late", NOW - 5 * DAY), first])
+    assert told(scanned(home))[LATE_DAYS] == [str(earlier)]
+    monkeypatch.setattr("podbrief_assets.partitions.START_DATE", made)
+    assert outdated_days(Lake(UPath(home.lake))) == []
 
 
 def test_a_scan_names_the_days_that_gained_episodes_after_they_were_made(home: Home, network: Network):
@@ -181,6 +212,7 @@ def test_a_row_that_was_rejected_does_not_make_its_day_late_for_ever(home: Home,
     rows = table(home, "episodes")
     bad = rows.filter(guid="bad").with_columns(rule=pl.lit("some rule"))
     lake.write(TABLES["episodes"], rows.filter(guid="first"), day)
+    lake.write(TABLES["related_insights"], pl.DataFrame(schema=TABLES["related_insights"].polars_schema), day)
     assert outdated_days(lake) == [day]
     columns = [*(name for name in rows.columns if name != "date"), "rule", "date"]
     lake.write(TABLES["episodes"], bad.select(columns), day, rejected=True)

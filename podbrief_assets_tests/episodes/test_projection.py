@@ -91,6 +91,26 @@ def test_dates_that_cannot_be_are_replaced_by_when_the_item_was_seen():
     assert rules["tomorrow"] == ("stated", seen + 11 * HOUR - dt.timedelta(minutes=1))
 
 
+def test_a_feed_with_one_guid_for_whatever_is_its_latest_episode_is_placed_day_by_day():
+    weekly = [
+        item(
+            title=f"The news of week {n} in full",
+            audio_url=f"https://a.org/{n}.mp3",
+            stated_at=NOON + 7 * n * DAY,
+            first_seen_at=NOON + 7 * n * DAY + HOUR,
+            back_catalogue=n == 0,
+        )
+        for n in range(3)
+    ]
+    (found,) = project(weekly, (NOON + 14 * DAY).date()).to_dicts()
+    assert (found["published_rule"], found["first_seen_at"]) == ("stated", NOON + 14 * DAY + HOUR)
+    assert not found["back_catalogue"], "the first one was there before, this one is news"
+    redated = item(title="A title of four words", audio_url="https://a.org/1.mp3", back_catalogue=True)
+    again = redated | {"stated_at": NOON + 40 * DAY, "first_seen_at": NOON + 40 * DAY, "digest": "d2"}
+    (found,) = project([redated, again]).to_dicts()
+    assert found["published_rule"] == "future" and found["back_catalogue"], "an old episode that is dated anew"
+
+
 def test_a_version_that_stands_in_two_files_counts_once():
     found = project([item(title="a"), item(title="a"), item(title="b", first_seen_at=NOON), item(title="a")])
     assert found["title"].to_list() == ["a"]
