@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import ipaddress
 import pickle
+import random
 import resource
 import socket
 import threading
@@ -241,18 +242,71 @@ def test_every_encoding_gives_the_same_bytes_however_they_arrive(server: Server,
     plain = FEED[:2000]
     encoded = encode(plain)
 
-    def route(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Encoding", coding)
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
-        for start in range(0, len(encoded), piece):
-            part = encoded[start : start + piece]
-            handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
-        handler.wfile.write(b"0\r\n\r\n")
-
-    server.routes["/feed"] = route
+    server.routes["/feed"] = lambda handler: _in_pieces(handler, coding, encoded, piece)
     assert fetch(f"{server.base}/feed").content == plain
+
+
+def _daily_show() -> bytes:
+    """A feed as daily shows have it: under each of 300 items the same 6 kB of sponsors and links, so 300 to 1."""
+    chance = random.Random(4)
+    words = ["".join(chance.choices("abcdefghijklmnop", k=chance.randint(2, 9))) for _ in range(2000)]
+    sponsors = " ".join(chance.choices(words, k=900))
+    item = "<item><title>Episode {0}</title><description>{1}</description><guid>{2}</guid></item>"
+    items = (item.format(number, sponsors, number * 7919) for number in range(300))
+    return f"<rss><channel>{''.join(items)}</channel></rss>".encode()
+
+
+def _in_pieces(handler: Handler, coding: str, encoded: bytes, piece: int) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", coding)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    for start in range(0, len(encoded), piece):
+        part = encoded[start : start + piece]
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+    handler.wfile.write(b"0\r\n\r\n")
+
+
+SQUEEZED = {"gzip": gzip.compress, "br": lambda data: brotli.compress(data, quality=5), "zstd": zstandard.compress}
+
+
+@pytest.mark.parametrize("coding", SQUEEZED)
+@pytest.mark.parametrize("piece", [700, 1400, 4096, 65536])
+def test_a_few_kilobytes_that_unpack_to_megabytes_are_read_to_their_end(
+    server: Server, coding: str, piece: int
+) -> None:
+    plain = _daily_show()
+    encoded = SQUEEZED[coding](plain)
+    server.routes["/feed"] = lambda handler: _in_pieces(handler, coding, encoded, piece)
+    assert fetch(f"{server.base}/feed").content == plain
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("coding", SQUEEZED)
+@pytest.mark.parametrize("cut", [1, 100, 2000])
+@pytest.mark.parametrize("piece", [1400, 65536])
+def test_what_is_cut_inside_its_encoding_is_never_taken_for_whole(
+    server: Server, coding: str, cut: int, piece: int
+) -> None:
+    encoded = SQUEEZED[coding](_daily_show())[:-cut]
+    server.routes["/feed"] = lambda handler: _in_pieces(handler, coding, encoded, piece)
+    with pytest.raises(net.CutShort, match=f"inside its {coding}"):
+        fetch(f"{server.base}/feed", retries=0)
+
+
+@pytest.mark.parametrize("size", [0, 1, 262_143, 262_144, 262_145, 524_288, 3_000_000])
+@pytest.mark.parametrize("random_bytes", [False, True])
+def test_brotli_is_unpacked_in_bounded_pieces_whatever_its_size(size: int, random_bytes: bool) -> None:
+    plain = random.Random(size).randbytes(size) if random_bytes else b"a" * size
+    encoded = brotli.compress(plain, quality=4)
+    for step in (1400, 65_536):
+        decoder = net._Brotli()
+        pieces = [
+            piece for start in range(0, len(encoded), step) for piece in decoder.decode(encoded[start : start + step])
+        ]
+        assert b"".join(pieces) == plain
+        assert decoder.finished
+        assert max(map(len, pieces)) < net.MEBIBYTE
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
