@@ -400,11 +400,14 @@ def _checked_address(url: str) -> httpx2.URL:
     shown = displayed(url)
     try:
         address = httpx2.URL(url.strip()[:8193])
+        raw_host = address.raw_host.decode("ascii")
     except httpx2.InvalidURL as error:
         raise BadAddress(f"{shown} is no web address ({error})", "correct it") from error
-    if address.scheme not in ("http", "https") or not address.raw_host or len(url) > 8192:
+    except ValueError as error:  # `http://[fe80::1%25é]/`: the zone of an IPv6 address is taken without a look
+        raise BadAddress(f"{shown} names no host that can exist", "correct it") from error
+    if address.scheme not in ("http", "https") or not raw_host or len(url) > 8192:
         raise BadAddress(f"{shown} is no http or https address", "correct it; nothing else is fetched")
-    host = _host_name(address.raw_host.decode("ascii"))
+    host = _host_name(raw_host)
     if (":" not in host and not re.fullmatch(r"[a-z0-9._-]{1,253}", host)) or "%" in host:
         raise BadAddress(f"{shown} names no host that can exist", "correct it")
     # Resolvers read 127.1, 0x7f.0.0.1 and 2130706433 as IPv4 addresses. Nobody who means well writes them.
@@ -969,7 +972,12 @@ class Client:
             await _drain(response)
         if answer.status == 304 or (answer.status in _REDIRECTS and "location" in answer.headers):
             return answer
-        raise _failure(answer, shown)
+        failure = _failure(answer, shown)
+        # A short Retry-After is waited for within the call: nothing else need be put off for it.
+        wait_s = (failure.retry_after_s or 0.0) if isinstance(failure, ServerFault) else 0.0
+        if answer.status == 429 and wait_s > self.settings.max_retry_after_s:
+            self._left_alone[url.raw_host.decode("ascii")] = time.monotonic() + wait_s
+        raise failure
 
     async def _system_resolver(self, host: str, port: int) -> Sequence[str]:
         found = await asyncio.get_running_loop().run_in_executor(
@@ -1046,7 +1054,7 @@ def _redirect_target(url: httpx2.URL, answer: _Answer) -> httpx2.URL:
     location = answer.headers["location"]
     try:
         target = _checked_address(str(url.join(location.strip())))
-    except httpx2.InvalidURL as error:
+    except (httpx2.InvalidURL, ValueError) as error:  # urllib joins them, and stumbles over brackets: `http://h:8]0/`
         raise BadAddress(
             f"{displayed(str(url))} redirects to {displayed(location)}, which is no web address", "tell the publisher"
         ) from error
@@ -1086,7 +1094,7 @@ def _retry_after_s(value: str, now: datetime | None = None) -> float | None:
         return float(value[:9])
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the year 99999999999999999999
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
