@@ -66,7 +66,12 @@ class AddressRefused(PermanentFailure):
 
 
 class NotFound(PermanentFailure):
-    """Nothing is there: 404, or 410, which says that nothing will ever be again (`gone`)."""
+    """Nothing is there: 404, or 410.
+
+    Attributes:
+        gone: Whether nothing will ever be there again: 410, reached by permanent redirects alone or by none. Behind a
+            temporary one it is the detour that is gone, a CDN's link that has expired say, and not what was asked for.
+    """
 
     def __init__(self, what: str, remedy: str = "", *, gone: bool = False) -> None:
         super().__init__(what, remedy)
@@ -266,7 +271,7 @@ class Reply:
         """
         target = None
         for status, url in self.redirects:
-            if status not in (301, 308):
+            if status not in _PERMANENT:
                 break
             target = url
         return target
@@ -674,6 +679,7 @@ def _decoder(headers: httpx2.Headers, shown: str) -> _Decoder:
 # ── the client ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_PERMANENT: Final = frozenset({301, 308})
 _BUSY: Final = frozenset({408, 425, 429})
 _RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 _HARMLESS_ELSEWHERE: Final = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
@@ -880,7 +886,14 @@ class Client:
         seen = {str(url)}
         shown = displayed(str(url))
         while True:
-            answer = await self._exchange(url, headers, limits, sink)
+            try:
+                answer = await self._exchange(url, headers, limits, sink)
+            except NotFound as failure:
+                if failure.gone and not all(status in _PERMANENT for status, _ in redirects):
+                    raise NotFound(
+                        f"{shown} leads for the moment to what is gone: {failure.what}", "tell the publisher"
+                    ) from failure
+                raise
             if answer.status not in _REDIRECTS:
                 return Reply(
                     status=answer.status,

@@ -573,6 +573,33 @@ def test_a_redirect_out_of_http_is_not_followed(server: Server, location: str) -
     assert server.paths() == ["/a"]
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    start=st.sampled_from(["", "/", "//", ":", "http:", "http://", "https://[", "http://[fe80::1%25", "//[::ffff:"]),
+    rest=st.text(st.sampled_from("htps:/[]@?#%.-_~0123456789abx\\ \t℀é。１\u200b\u00ad|^<>`;&=+,!"), max_size=25),
+)
+def test_any_text_as_a_location_is_an_address_or_a_failure_of_ours(start: str, rest: str) -> None:
+    answer = net._Answer(301, net.httpx2.Headers([(b"location", (start + rest).encode())]))
+    with suppress(PermanentFailure):
+        target = net._redirect_target(net.httpx2.URL("https://pub.example/feed?x=1"), answer)
+        assert target.scheme in ("http", "https")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "gone"),
+    [([], True), ([301], True), ([308, 301], True), ([302], False), ([301, 302], False), ([307, 301], False)],
+)
+def test_only_what_is_gone_at_the_end_of_permanent_redirects_is_gone_for_good(
+    server: Server, statuses: list[int], gone: bool
+) -> None:
+    for number, status in enumerate(statuses):
+        server.routes[f"/{number}"] = _to(f"/{number + 1}", status)
+    server.routes[f"/{len(statuses)}"] = lambda handler: handler.answer(410)
+    with pytest.raises(net.NotFound, match="410") as failure:
+        fetch(f"{server.base}/0")
+    assert failure.value.gone is gone
+
+
 def test_a_redirect_into_a_private_network_is_refused_at_any_hop(server: Server, other_server: Server) -> None:
     server.routes["/a"] = _to("/b")
     server.routes["/b"] = _to(f"{other_server.base}/secret")
