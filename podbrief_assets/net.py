@@ -296,12 +296,28 @@ class Download:
     redirects: tuple[tuple[int, str], ...] = ()
 
 
+_START: Final = re.compile(r"\A(?:[A-Za-z][A-Za-z0-9+.-]*:(?=[/\\]))?[/\\]*")
+_AUTHORITY_END: Final = re.compile(r"[/\\?#]")
+_HOST_AND_PORT: Final = re.compile(r"(?:\[[^\]]*\]|[^:]*)(?::\d*)?")
+
+
 def displayed(url: str) -> str:
-    """`url` as it may stand in a log or a table: without user, password, query and fragment, which may be secrets."""
-    rest, query, _ = url.strip().partition("#")[0].partition("?")
-    scheme, separator, rest = rest.partition("://")
-    host, slash, path = rest.partition("/")
-    shown = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+    """`url` as it may stand in a log or a table: without user, password, query and fragment, which may be secrets.
+
+    It need not be an address that can be fetched: most of what is displayed is displayed because it is none.
+    """
+    url = url.strip()
+    rest = _START.sub("", url, count=1)
+    start = url[: len(url) - len(rest)]
+    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+    path, host = rest[len(authority) :], authority.rpartition("@")[2]
+    if "@" in path and not _HOST_AND_PORT.fullmatch(host):
+        # `me:pass/word@host`: what looks like host and port ended inside a password that nobody escaped.
+        rest = path.rpartition("@")[2]
+        host = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+        path = rest[len(host) :]
+    path, query, _ = path.partition("#")[0].partition("?")
+    shown = f"{start}{host}{path}"
     printable = shown[:200]
     if not printable.isprintable():
         printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in printable)

@@ -880,6 +880,26 @@ def test_an_unreadable_setting_is_told_with_its_name(value: str) -> None:
         net.Settings.from_environment({net.CONTACT: "me\r\nX-Evil: 1"})
 
 
+@pytest.mark.parametrize("start", ["https://", "HTTPS:/", "", "//", "\\\\", "  ", "feed://"])
+@pytest.mark.parametrize("password", ["SECRET", "SEC/RET", "SEC?RET", "SEC#RET", "SEC@RET", ":SECRET", "SEC\\RET"])
+def test_userinfo_is_shown_of_no_address_however_it_is_written(start: str, password: str) -> None:
+    for path in ("", "/feed.xml", "/@someone/feed.xml"):
+        shown = net.displayed(f"{start}MEMBER:{password}@paid.example{path}")
+        assert "paid.example" in shown or "…" in shown or path.startswith("/@")
+        assert not any(part in shown for part in ("MEMBER", "SEC", "RET"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("https://host.example:8080/@someone/feed.xml", "host.example/a@b.xml", "//host.example/x"),
+        *("http://[::1]:80/a", "localhost:8080/feed", "https://", "", "data:,x"),
+    ],
+)
+def test_what_is_no_secret_is_displayed_as_it_is(address: str) -> None:
+    assert net.displayed(address) == address
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     user=st.text("abc:%40", max_size=8),
