@@ -16,6 +16,7 @@ import base64
 import contextlib
 import hashlib
 import ipaddress
+import math
 import os
 import random
 import re
@@ -150,6 +151,10 @@ class ServerFault(PassingFault):
         self.status = status
 
 
+class LeftAlone(PassingFault):
+    """It was not asked: its host answered 429 before and said when to come again, which is later than now."""
+
+
 class NotWritten(TransientFailure):
     """What was fetched can't be written to disk."""
 
@@ -243,6 +248,29 @@ def _allowed_host(entry: str) -> tuple[str, int | None]:
         f"{ALLOW_PRIVATE_HOSTS} has the entry {entry[:80]!r}, which is no host",
         "write hosts or host:port, separated by commas, as in 127.0.0.1,feeds.lan:8080",
     )
+
+
+class Allowance:
+    """Time that several fetches share: what one stranger may take, over however many pages, redirects and retries.
+
+    Exchanges count, and so do the waits before retries. Waiting for a free slot does not: that is the others' doing.
+
+    Attributes:
+        seconds: How much there was.
+        left_s: How much there still is; not positive once it is used up.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = self.left_s = seconds
+
+    @contextlib.contextmanager
+    def spending(self) -> Iterator[None]:
+        """Count the time inside."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.left_s -= time.monotonic() - began
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -755,6 +783,7 @@ class _Limits:
     wire_bytes: int
     body_bytes: int
     total_s: float
+    allowance: Allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -791,6 +820,7 @@ class Client:
         )
         self._slots = asyncio.Semaphore(self.settings.max_connections)
         self._host_slots: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
+        self._left_alone: dict[str, float] = {}  # until when, by time.monotonic()
 
     async def __aenter__(self) -> Self:
         return self
@@ -808,6 +838,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
         total_timeout_s: float | None = None,
+        allowance: Allowance | None = None,
     ) -> Reply:
         """Fetch `url`, following redirects, and try passing faults again.
 
@@ -815,6 +846,7 @@ class Client:
             headers: Sent along; to another host than the first only those that can't be secrets.
             max_bytes: Limit for this body, on the wire as decompressed, instead of the two in the settings.
             total_timeout_s: Limit for one exchange, in seconds, instead of the one in the settings.
+            allowance: Time that this fetch shares with others.
 
         Returns:
             A reply with status 200 or 304.
@@ -823,9 +855,10 @@ class Client:
             BadAddress, AddressRefused, NotFound, Refused, UnexpectedAnswer, TooLarge, TooManyRedirects, WrongContent:
                 asking again gives the same.
             Timeout, Unreachable, CutShort, ServerFault: it was tried `settings.retries` times more, in vain.
+            LeftAlone: it was not asked, since its host (or one that it redirects to) wants to be left alone for now.
         """
         memory = _Memory()
-        reply = await self._persist(url, headers, self._limits(max_bytes, total_timeout_s), memory)
+        reply = await self._persist(url, headers, self._limits(max_bytes, total_timeout_s, allowance), memory)
         return replace(reply, content=memory.content)
 
     async def download(
@@ -873,11 +906,14 @@ class Client:
             redirects=reply.redirects,
         )
 
-    def _limits(self, max_bytes: int | None, total_timeout_s: float | None) -> _Limits:
+    def _limits(
+        self, max_bytes: int | None, total_timeout_s: float | None, allowance: Allowance | None = None
+    ) -> _Limits:
         return _Limits(
             wire_bytes=max_bytes or self.settings.max_wire_bytes,
             body_bytes=max_bytes or self.settings.max_bytes,
             total_s=total_timeout_s or self.settings.total_timeout_s,
+            allowance=allowance or Allowance(math.inf),
         )
 
     async def _persist(self, url: str, headers: Mapping[str, str] | None, limits: _Limits, sink: _Sink) -> Reply:
@@ -894,8 +930,11 @@ class Client:
                 wait_s = self.settings.backoff_s * 2**attempt * (0.5 + self._jitter())
                 # Everyone who got the same Retry-After would otherwise come back in the same instant.
                 wait_s += fault.retry_after_s or 0
+                if wait_s >= limits.allowance.left_s:
+                    raise
             attempt += 1
-            await self._sleep(wait_s)
+            with limits.allowance.spending():
+                await self._sleep(wait_s)
 
     async def _follow(self, url: httpx2.URL, headers: dict[str, str], limits: _Limits, sink: _Sink) -> Reply:
         redirects: list[tuple[int, str]] = []
@@ -939,16 +978,17 @@ class Client:
         shown = displayed(str(url))
         host = url.raw_host.decode("ascii")
         async with self._slot(host):
+            # Both looked at only now: dozens may have waited for this host's slots while it lost its patience.
+            self._heed(host, shown)
+            total_s = min(limits.total_s, limits.allowance.left_s)
+            if total_s <= 0:
+                raise _out_of_time(shown, limits, total_s)
             try:
-                async with asyncio.timeout(limits.total_s):
-                    return await self._ask(url, headers, limits, shown, sink)
+                with limits.allowance.spending():
+                    async with asyncio.timeout(total_s):
+                        return await self._ask(url, headers, limits, shown, sink)
             except TimeoutError as error:
-                # The whole time was spent; spending it again in the same run helps nobody.
-                raise Timeout(
-                    f"{shown} took longer than {limits.total_s:g} s",
-                    "it is asked again at the next run",
-                    retry_now=False,
-                ) from error
+                raise _out_of_time(shown, limits, total_s) from error
             except httpcore2.TimeoutException as error:
                 raise Timeout(
                     f"{shown} did not answer in time{_detail(error)}", "it is asked again at the next run"
@@ -962,6 +1002,21 @@ class Client:
                 raise Unreachable(
                     f"{shown} can't be reached{_detail(error)}", "check the address; it is asked again at the next run"
                 ) from error
+
+    def _heed(self, host: str, shown: str) -> None:
+        """Ask nothing of a host that wants to be left alone.
+
+        Only 429 says so of the host: it means that whoever asks has asked too much, whatever for. A 503 is the trouble
+        of one thing, a feed that is being made anew say, and its Retry-After is nobody else's.
+        """
+        left_s = self._left_alone.get(host, 0.0) - time.monotonic()
+        if left_s > 0:
+            raise LeftAlone(
+                f"{shown} was not asked: {host} answered 429 before and wants to be left alone for {left_s:,.0f} s",
+                "it is asked at the first run after that",
+                retry_now=False,
+                retry_after_s=left_s,
+            )
 
     @contextlib.asynccontextmanager
     async def _slot(self, host: str) -> AsyncIterator[None]:
@@ -1059,6 +1114,14 @@ async def _drain(response: httpcore2.Response) -> None:
                 received += len(data)
                 if received > _DRAINED_BYTES:
                     break
+
+
+def _out_of_time(shown: str, limits: _Limits, total_s: float) -> Timeout:
+    """The whole time was spent; spending it again in the same run helps nobody."""
+    what = f"{shown} took longer than {limits.total_s:g} s"
+    if total_s < limits.total_s:
+        what = f"{shown} and what was fetched with it took longer than {limits.allowance.seconds:g} s together"
+    return Timeout(what, "it is asked again at the next run", retry_now=False)
 
 
 def _too_large(shown: str, verb: str, limit: int) -> TooLarge:

@@ -489,6 +489,126 @@ def test_what_is_not_http_is_unreachable(server: Server) -> None:
         fetch(f"https://127.0.0.1:{server.server_port}/feed")
 
 
+# ── what a host and a run can bear ───────────────────────────────────────────────────────────────────────────────────
+
+
+def many(urls: Sequence[str], allowance: net.Allowance | None = None, **changes: object) -> list[object]:
+    """Fetch all `urls` at once by one client that does not really wait between retries; what each of them gave."""
+
+    async def sleep(_: float) -> None: ...
+
+    async def run() -> list[object]:
+        configured = net.Settings(**{"allowed_private": LOOPBACK | {("localhost", None)}, **changes})  # type: ignore[arg-type]
+        async with net.Client(configured, sleep=sleep) as client:
+            fetches = (client.get(url, allowance=allowance) for url in urls)
+            return await asyncio.gather(*fetches, return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+def _busy(retry_after: str, status: int = 429) -> Callable[[Handler], None]:
+    return lambda handler: handler.answer(status, headers={"Retry-After": retry_after})
+
+
+def test_a_host_that_says_when_to_come_again_is_not_asked_before_for_anything(server: Server) -> None:
+    server.routes["/busy"] = _busy("3600")
+    server.routes["/feed"] = _ok
+    server.routes["/away"] = _to(f"{server.base.replace('127.0.0.1', 'localhost')}/feed")
+
+    async def run() -> None:
+        configured = net.Settings(allowed_private=LOOPBACK | {("localhost", None)}, max_per_host=2)
+        async with net.Client(configured) as client:
+            urls = [f"{server.base}/busy?{number}" for number in range(30)]
+            told = await asyncio.gather(*(client.get(url) for url in urls), return_exceptions=True)
+            assert {type(each) for each in told} == {net.ServerFault, net.LeftAlone}
+            assert len(server.requests) <= 2, "those in flight, and no other"
+            (failure,) = [each for each in told[-1:] if isinstance(each, net.LeftAlone)]
+            assert 3590 < (failure.retry_after_s or 0) <= 3600
+            assert (failure.retry_now, "127.0.0.1" in failure.what, "429" in failure.what) == (False, True, True)
+            # Another host is asked, but not on to the one that wants to be left alone.
+            elsewhere = server.base.replace("127.0.0.1", "localhost")
+            assert (await client.get(f"{elsewhere}/feed")).content == FEED
+            server.routes["/back"] = _to(f"{server.base}/feed")
+            with pytest.raises(net.LeftAlone):
+                await client.get(f"{elsewhere}/back")
+
+    asyncio.run(run())
+
+
+def test_a_host_is_asked_again_once_its_time_has_come(server: Server) -> None:
+    server.routes["/feed"] = _turns(_busy("1"), _ok)
+
+    async def run() -> None:
+        configured = net.Settings(allowed_private=LOOPBACK, max_retry_after_s=0.5)
+        async with net.Client(configured) as client:
+            for kind in (net.ServerFault, net.LeftAlone):
+                with pytest.raises(kind):
+                    await client.get(f"{server.base}/feed")
+            await asyncio.sleep(1.05)
+            assert (await client.get(f"{server.base}/feed")).content == FEED
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("busy", [_busy("3600", 503), _busy("3"), lambda handler: handler.answer(429)])
+def test_trouble_with_one_thing_and_waits_within_a_call_hold_up_no_other(
+    server: Server, busy: Callable[[Handler], None]
+) -> None:
+    server.routes["/busy"] = busy
+    server.routes["/feed"] = _ok
+    told = many([f"{server.base}/busy", f"{server.base}/feed"], max_per_host=1)
+    assert isinstance(told[0], net.ServerFault)
+    assert isinstance(told[1], net.Reply)
+
+
+def _slowly(seconds: float, then: Callable[[Handler], None] = _ok) -> Callable[[Handler], None]:
+    def route(handler: Handler) -> None:
+        time.sleep(seconds)
+        then(handler)
+
+    return route
+
+
+def test_fetches_that_share_an_allowance_end_when_it_is_used_up(server: Server) -> None:
+    server.routes["/slow"] = _slowly(0.4)
+
+    async def run() -> None:
+        allowance = net.Allowance(1.1)
+        async with net.Client(net.Settings(allowed_private=LOOPBACK)) as client:
+            for _ in range(2):
+                await client.get(f"{server.base}/slow", allowance=allowance)
+            for _ in range(2):
+                with pytest.raises(net.Timeout, match=r"1\.1 s together"):
+                    await client.get(f"{server.base}/slow", allowance=allowance)
+            assert (await client.get(f"{server.base}/slow")).content == FEED
+
+    asyncio.run(run())
+    assert len(server.requests) == 4, "with nothing left, nobody is asked"
+
+
+def test_redirects_and_waits_before_retries_count_and_others_in_the_way_do_not(server: Server) -> None:
+    server.routes["/slow"] = _slowly(0.15)
+    server.routes["/a"] = _slowly(0.15, _to("/b"))
+    server.routes["/b"] = _slowly(0.15, _to("/slow"))
+    with pytest.raises(net.Timeout, match="together"):
+        raise many([f"{server.base}/a"], net.Allowance(0.4))[0]  # type: ignore[misc]
+    server.routes["/500"] = lambda handler: handler.answer(500)
+    server.requests.clear()
+    with pytest.raises(net.ServerFault):
+        raise many([f"{server.base}/500"], net.Allowance(0.2))[0]  # type: ignore[misc]
+    assert len(server.requests) == 1, "the wait before the next try would be longer than what is left"
+
+    async def run() -> net.Reply:
+        async with net.Client(net.Settings(allowed_private=LOOPBACK, max_per_host=1)) as client:
+            others = [asyncio.create_task(client.get(f"{server.base}/slow")) for _ in range(4)]
+            await asyncio.sleep(0)
+            reply = await client.get(f"{server.base}/slow", allowance=net.Allowance(0.6))
+            await asyncio.gather(*others)
+            return reply
+
+    assert asyncio.run(run()).content == FEED
+
+
 # ── lasting failures ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
