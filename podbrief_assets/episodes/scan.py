@@ -12,12 +12,14 @@ import asyncio
 import hashlib
 import re
 import time
+import traceback
 import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -25,7 +27,7 @@ from podbrief_assets import net
 from podbrief_assets.episodes import feed_state, identity
 from podbrief_assets.episodes.feed import MAX_ITEMS, Feed, Item, Show, parse_feed
 from podbrief_assets.episodes.feed_state import FeedState
-from podbrief_assets.errors import PermanentFailure, PodbriefError
+from podbrief_assets.errors import PermanentFailure, PodbriefError, TransientFailure
 
 Outcome = Literal["not_modified", "unchanged", "changed", "failed", "blocked", "gone", "waiting"]
 
@@ -39,7 +41,9 @@ _MAX_PAGES: Final = 50
 _OUT_OF_TOUCH: Final = timedelta(days=3)
 # Feeds that have answered and wait for their turn to be named, each held compressed: some 60 MB of a real feed's kind.
 _MAX_PARKED: Final = 1_000
-# What slips over one feed's odd data look like. Caught around the parser alone, so that no such feed ends the scan.
+_PACKAGE: Final = Path(net.__file__).parent
+# What slips over one feed's odd data look like. Caught around the parser alone, where a page or a new-feed-url that it
+# stumbles over costs nothing else; any other slip is its feed's failure.
 _SLIPS: Final = (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RecursionError)
 
 
@@ -56,6 +60,10 @@ class UnreadableFeed(PermanentFailure):
 
 class UnaskedNotModified(PermanentFailure):
     """A server answered 304 to a question that named nothing to compare with."""
+
+
+class Stumbled(TransientFailure):
+    """podbrief itself made a mistake over this feed, or over what its server answered."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +138,7 @@ async def scan(
         while (result := await results.get()) is not None:
             yield result
             room.release()
-        await asking  # tells of a mistake in podbrief itself
+        await asking  # tells of a mistake that is no feed's
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
@@ -242,6 +250,11 @@ class _Scan:
             return await self._answered(state, await self._client.get(_current(state), headers=question(state)))
         except PodbriefError as failure:
             return self._failed(state, failure)
+        except Exception as slip:  # noqa: BLE001
+            # Ten thousand strangers write what is read here, and each surprise used to end the scan of all of them, at
+            # the same feed again at every scan: a link to `https://evil℀.example/`, at which urllib raises ValueError.
+            # It hides nothing: the feed has failed, says so in its health, and names the place.
+            return self._failed(state, _stumbled(state, slip))
         finally:
             self._turns.settle(address)
 
@@ -511,7 +524,23 @@ def _announced(state: FeedState, reply: net.Reply, feed: Feed) -> str | None:
 
 
 def _host(url: str) -> str | None:
-    return urlsplit(url).hostname
+    """The host in any text; None where there is none, or none that can be: urllib raises at `https://evil℀.example/`."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _stumbled(state: FeedState, slip: Exception) -> Stumbled:
+    """What an exception says may be anything, an address with its password among them: only its type and place tell."""
+    places = traceback.extract_tb(slip.__traceback__)
+    ours = [place for place in places if Path(place.filename).is_relative_to(_PACKAGE)]
+    place = ours[-1] if ours else places[-1]
+    where = f"{type(slip).__name__} in {Path(place.filename).name}, line {place.lineno}"
+    return Stumbled(
+        f"{net.displayed(_current(state))} made podbrief stumble ({where})",
+        "report it to podbrief's developers together with the feed; it is asked again as any feed that fails",
+    )
 
 
 def _described(state: FeedState, feed: Feed) -> FeedState:

@@ -305,6 +305,32 @@ def test_410_retires_a_feed_and_404_does_not(site: Site) -> None:
     assert [path for path, *_ in site.asked] == ["/b.xml"]
 
 
+def test_410_behind_a_temporary_redirect_retires_nothing(site: Site) -> None:
+    site["/a.xml"] = Page(status=302, location="/cdn/expired")
+    site["/cdn/expired"] = Page(status=410)
+    result = scan_one(site["/a.xml"])
+    assert (result.outcome, result.state.retired, result.state.failures_in_a_row) == ("failed", False, 1)
+    assert "/a.xml" in (result.error or "") and "410" in (result.error or "")
+    site["/a.xml"] = Page(status=301, location="/cdn/expired")
+    assert scan_one(site["/a.xml"], result).outcome == "gone"
+
+
+HOSTILE = {
+    "brackets in a redirect": Page(status=301, location=":http://h:8]0/"),
+    "a zone that is no ascii": Page(status=302, location="http://[fe80::1%25eth0é]/"),
+    "the year 99999999999999999999": Page(status=503, retry_after="Wed, 21 Oct 99999999999999999999 07:28:00 GMT"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_answer_that_nobody_can_read_is_its_feeds_failure_alone(site: Site, name: str) -> None:
+    site["/good.xml"], site["/bad.xml"] = Page(feed_xml(1)), HOSTILE[name]
+    results = {result.state.feed_url: result for result in scan_all([site["/bad.xml"], site["/good.xml"]])}
+    assert results[site["/good.xml"]].outcome == "changed"
+    assert results[site["/bad.xml"]].outcome == "failed"
+    assert "stumble" not in (results[site["/bad.xml"]].error or "")
+
+
 def test_a_feed_is_not_asked_before_its_next_try(site: Site) -> None:
     site["/a.xml"] = Page(feed_xml(1))
     address = identity.canonical_feed_address(site["/a.xml"])
@@ -612,6 +638,13 @@ def test_pages_that_go_round_or_on_for_ever_end(site: Site, other_site: Site) ->
     assert any("another host" in line for line in result.skipped)
 
 
+@pytest.mark.parametrize("address", ["https://evil℀.example/p2", "https://evil.example／p2", "http://[::1", "//]/"])
+def test_a_next_page_at_an_address_that_nobody_can_read_is_not_followed(site: Site, address: str) -> None:
+    site["/a.xml"] = Page(feed_xml(1, channel=_link("next", address)))
+    result = scan_one(site["/a.xml"])
+    assert (result.outcome, guids(result), result.error) == ("changed", ["ep-1"], None)
+
+
 @pytest.mark.parametrize("page", [Page(status=404), Page(b"<html>no feed</html>")])
 def test_a_page_that_is_broken_is_told_and_costs_nothing_else(site: Site, page: Page) -> None:
     site["/a.xml"] = Page(feed_xml(2, channel=_link("next", "/b.xml")), etag='"1"')
@@ -670,15 +703,22 @@ def test_no_more_feeds_are_held_than_were_asked_for(site: Site) -> None:
     asyncio.run(run())
 
 
-def test_a_mistake_of_our_own_is_heard_and_hangs_nothing(site: Site) -> None:
-    site["/a.xml"] = Page(feed_xml(1))
+def test_a_mistake_of_our_own_is_told_of_its_feed_and_ends_no_scan(site: Site) -> None:
+    site["/a.xml"], site["/b.xml"] = Page(feed_xml(1, title="SLIP")), Page(feed_xml(1))
 
     def parse(content: bytes, url: str) -> Feed:
-        raise AssertionError("a mistake")
+        if b"SLIP" in content:
+            raise AssertionError("what http://me:secret@a.example/token says")
+        return parse_feed(content, url)
 
-    with pytest.raises(ExceptionGroup) as failure:
-        scan_all([site["/a.xml"]], parse=parse)
-    assert failure.group_contains(AssertionError)
+    for urls in ([site["/a.xml"], site["/b.xml"]], [site["/b.xml"], site["/a.xml"]]):
+        results = {result.state.feed_url: result for result in scan_all(urls, parse=parse, concurrency=1)}
+        assert results[site["/b.xml"]].outcome == "changed"
+        slip = results[site["/a.xml"]]
+        assert (slip.outcome, slip.state.failures_in_a_row, slip.state.last_error) == ("failed", 1, slip.error)
+        assert "AssertionError" in (slip.error or "") and "in scan.py, line" in (slip.error or ""), "what, and where"
+        assert site["/a.xml"] in (slip.error or "")
+        assert "secret" not in (slip.error or ""), "what an exception says may be anything"
 
 
 def test_large_feeds_are_read_the_same_way(site: Site) -> None:
