@@ -234,6 +234,7 @@ class _Scan:
         self._room = room
         self._parked = 0
         self._holders = {state.show_id: state.address for state in states.values() if state.show_id}
+        self._titles = {state.address: state.title for state in states.values()}
         self._new = [address for address in feeds if address not in states or states[address].show_id is None]
         self._turns = _Turns(self._new)
 
@@ -462,13 +463,19 @@ class _Scan:
             if self._holder(candidate, state.address) == state.address:
                 break
         self._holders[candidate] = state.address
+        self._titles[state.address] = show.title
         note = None
         if candidate != wanted:
             note = (
-                f"its podcast:guid is held by the show at {net.displayed(self._holder(wanted, state.address))}, so it "
-                "goes by its address: if they are one show, remove one of them"
+                f"its podcast:guid is held by {self._called(self._holder(wanted, state.address))}, show {wanted}, so "
+                "it goes by its address: if they are one show, remove one of them"
             )
         return replace(state, show_id=candidate, note=note)
+
+    def _called(self, address: str) -> str:
+        """How a show is named in what is told of another one: never by its address, which may hold a paid token."""
+        title, host = self._titles.get(address), _host(f"//{address}") or "a host without a name"
+        return f"“{title}” ({host})" if title else f"a show of {host}"
 
     def _holder(self, show_id: str, asking: str) -> str:
         """Whose identifier it is; `asking`, where it is nobody's yet."""

@@ -501,8 +501,25 @@ def test_a_podcast_guid_that_another_show_holds_is_not_given_twice(site: Site) -
     assert by_path["/b.xml"].show_id == identity.show_id(None, site["/b.xml"])
     assert by_path["/mirror-of-c.xml"].show_id == own
     assert len({state.show_id for state in states.values()}) == 4
-    assert "/a.xml" in (by_path["/b.xml"].note or "")
+    assert "“A Show” (127.0.0.1)" in (by_path["/b.xml"].note or "")
+    assert GUID in (by_path["/b.xml"].note or ""), "what `podbrief shows remove` takes"
     assert by_path["/a.xml"].note is None
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("title", ["Members Only", ""])
+def test_the_holder_of_a_guid_is_named_without_its_address(site: Site, known: bool, title: str) -> None:
+    """It may be a paid feed, whose address holds its reader's token, while the show that is told of it is not."""
+    member = site["/feed/abcdef123456secret?auth=hush"].replace("http://", "http://joe:hunter2@")
+    tag = f"<podcast:guid>{GUID}</podcast:guid>"
+    site["/feed/abcdef123456secret?auth=hush"] = Page(feed_xml(1, channel=tag, title=title))
+    site["/public.xml"] = Page(feed_xml(1, channel=tag))
+    states = remember(scan_all([member])) if known else {}
+    states |= remember(scan_all([member, site["/public.xml"]], states))
+    note = states[identity.canonical_feed_address(site["/public.xml"])].note or ""
+    assert "127.0.0.1" in note
+    assert title in note
+    assert not any(secret in note for secret in ("secret", "hush", "joe", "hunter2", "/feed"))
 
 
 def _with_guid(guid: str, delay_s: float = 0.0) -> Page:
@@ -540,7 +557,7 @@ def test_a_mirror_never_takes_the_identifier_of_a_subscribed_feeds_own_address(s
     site["/c.xml"] = Page(feed_xml(1), delay_s=0.1)
     states = remember(scan_all([site["/mirror.xml"], site["/c.xml"]]))
     assert _holder(states, own) == site["/c.xml"]
-    assert "/c.xml" in (states[identity.canonical_feed_address(site["/mirror.xml"])].note or "")
+    assert own in (states[identity.canonical_feed_address(site["/mirror.xml"])].note or "")
 
 
 def test_a_scan_that_was_killed_and_run_again_gives_the_same_identifiers(site: Site) -> None:
