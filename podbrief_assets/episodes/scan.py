@@ -39,6 +39,9 @@ _INLINE_BYTES: Final = 1024 * 1024
 _MAX_PAGES: Final = 50
 # A daily scan never leaves a gap like this. After it a paged feed's first page may not reach back to what is known.
 _OUT_OF_TOUCH: Final = timedelta(days=3)
+# How long the address that a feed moved to may have trouble that might be over tomorrow. A host that closed has a name
+# that does not resolve, for ever, while the address that was subscribed to may long lead elsewhere.
+_MOVED_IN_VAIN: Final = timedelta(days=3)
 # Feeds that have answered and wait for their turn to be named, each held compressed: some 60 MB of a real feed's kind.
 _MAX_PARKED: Final = 1_000
 _PACKAGE: Final = Path(net.__file__).parent
@@ -404,7 +407,8 @@ class _Scan:
             failing_since=since,
             next_try_at=None,
         )
-        if isinstance(failure, PermanentFailure) and state.fetched_url is not None:
+        given_up = isinstance(failure, PermanentFailure) or self._now - since >= _MOVED_IN_VAIN
+        if given_up and state.fetched_url is not None:
             # The subscribed address has the last word, and is asked at the next scan: hosts close, and their addresses
             # go to others. Validators of the one must not be put to the other, which might say 304 by its own calendar.
             moved = (*state.former_urls, state.fetched_url)[-_MAX_MOVES:]

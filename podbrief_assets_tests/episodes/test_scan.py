@@ -479,6 +479,33 @@ def test_a_show_whose_new_home_closes_goes_back_to_the_address_that_was_subscrib
     assert site.asked == [("/old.xml", None, None)]
 
 
+def test_a_show_whose_new_host_dies_goes_back_after_some_days(site: Site) -> None:
+    """The name of a host that closed does not resolve, which might be over tomorrow, and never is."""
+    dead = "http://127.0.0.1:1/new.xml"  # where nobody listens
+    address = identity.canonical_feed_address(site["/old.xml"])
+    state = FeedState(
+        address=address,
+        feed_url=site["/old.xml"],
+        fetched_url=dead,
+        former_urls=(site["/old.xml"],),
+        show_id="s",
+        first_scanned_at=NOW - 9 * DAY,
+        last_success_at=NOW - DAY,
+        etag='"n"',
+    )
+    site["/old.xml"] = Page(feed_xml(1), etag='"o"')
+    outcomes = []
+    result: ScanResult | FeedState = state
+    for day in range(7):
+        result = scan_one(site["/old.xml"], result, now=NOW + day * DAY, retries=0)
+        outcomes.append(result.outcome)
+    assert outcomes == ["failed", "failed", "failed", "waiting", "failed", "changed", "not_modified"]
+    assert isinstance(result, ScanResult)
+    assert (result.state.fetched_url, result.state.show_id) == (None, "s")
+    assert site.asked == [("/old.xml", None, None), ("/old.xml", '"o"', None)]
+    assert dead in result.state.former_urls, "it is not sent there again"
+
+
 # ── who is who ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
