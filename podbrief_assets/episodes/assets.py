@@ -23,7 +23,7 @@ from podbrief_assets import partitions
 from podbrief_assets.episodes import checks, feed_state, hushing, identity, late, listing, projection, shows
 from podbrief_assets.episodes.feed_state import FeedState
 from podbrief_assets.episodes.item_log import ItemLog
-from podbrief_assets.episodes.scan import ScanResult, scan
+from podbrief_assets.episodes.scan import ScanResult, scan, states_to_save
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.lake.compaction import compact
 from podbrief_assets.lake.contract import settle
@@ -97,7 +97,7 @@ def scan_feeds(
                 # Items before validators: killed in between, the next scan fetches the feed again and finds every
                 # item known. The other way round it would answer 304 and the items would be lost.
                 log.append(batch)
-                feed_state.save(database.engine, [result.state for result in batch])
+                feed_state.save(database.engine, states_to_save(batch))
                 told.take(batch)
                 context.log.info(
                     f"{told.outcomes.total()} of {len(listed.subscriptions)} feeds scanned, {log.rows} new items"

@@ -82,6 +82,9 @@ class ScanResult:
         back_catalogue: Whether these items were there before podbrief was, and so are no news by being seen.
         error: Why it failed or is gone, and what to do.
         skipped: A line for each thing in the feed that could not be used.
+        save: Whether `state` is to be saved. That of a feed which is left alone as before is not: it is what the scan
+            began with, and a scan takes so long that somebody may have revived the feed since (`podbrief shows add`)
+            or want it asked at once (`podbrief shows retry`).
     """
 
     state: FeedState
@@ -90,6 +93,12 @@ class ScanResult:
     back_catalogue: bool = False
     error: str | None = None
     skipped: list[str] = field(default_factory=list)
+    save: bool = True
+
+
+def states_to_save(results: Iterable[ScanResult]) -> list[FeedState]:
+    """What `feed_state.save` is to have, once the items of `results` are safe."""
+    return [result.state for result in results if result.save]
 
 
 async def scan(
@@ -248,9 +257,9 @@ class _Scan:
             state = replace(state, feed_url=feed_url)
         try:
             if state.retired:
-                return ScanResult(state=state, outcome="gone", error=state.last_error)
+                return ScanResult(state=state, outcome="gone", error=state.last_error, save=False)
             if state.next_try_at is not None and state.next_try_at > self._now:
-                return ScanResult(state=state, outcome="waiting", error=state.last_error)
+                return ScanResult(state=state, outcome="waiting", error=state.last_error, save=False)
             return await self._answered(state, await self._client.get(_current(state), headers=question(state)))
         except PodbriefError as failure:
             return self._failed(state, failure)

@@ -110,6 +110,36 @@ def test_two_feeds_with_one_podcast_guid_are_told_apart_and_an_operator_sees_it(
     assert [note for note in health["note"] if note and "podcast:guid" in note]
 
 
+def test_a_running_scan_undoes_neither_a_revival_nor_a_retry(home: Home, network: Network):
+    feeds = {name: network.feed(name, [Item(name, NOW)]) for name in ("tech", "retired", "waiting")}
+    subscribe(home, *feeds.values())
+    scanned(home)
+    engine = DatabaseResource(url=home.database_url).engine
+    states = {state.feed_url: state for state in feed_state.load(engine).values()}
+    retired = replace(states[feeds["retired"]], retired=True, last_error="gone")
+    waiting = replace(states[feeds["waiting"]], next_try_at=NOW + DAY, failures_in_a_row=1, failing_since=NOW - DAY)
+    feed_state.save(engine, [retired, waiting])
+    answer = network.answers["/tech.xml"]
+    assert isinstance(answer, Answer)
+
+    def meanwhile(handler: Any) -> None:
+        feed_state.save(engine, [feed_state.revived(retired), replace(waiting, next_try_at=None)])
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(answer.body)))
+        handler.end_headers()
+        handler.wfile.write(answer.body)
+
+    network.answers["/tech.xml"] = meanwhile
+    assert told(scanned(home))["feeds"] == {"unchanged": 1, "gone": 1, "waiting": 1}
+    after = feed_state.load(engine)
+    assert not after[retired.address].retired
+    assert after[waiting.address].next_try_at is None
+    network.feed("tech", [Item("tech", NOW)])
+    assert told(scanned(home))["feeds"] == {"changed": 1, "not_modified": 1, "unchanged": 1}, "both are asked"
+
+
+
+
 def test_items_are_safe_before_what_makes_the_next_scan_skip_them(
     home: Home, network: Network, monkeypatch: pytest.MonkeyPatch
 ):

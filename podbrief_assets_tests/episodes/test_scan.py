@@ -23,7 +23,7 @@ from podbrief_assets import database, net
 from podbrief_assets.episodes import feed_state, identity
 from podbrief_assets.episodes.feed import Feed, parse_feed
 from podbrief_assets.episodes.feed_state import FeedState
-from podbrief_assets.episodes.scan import ScanResult, scan
+from podbrief_assets.episodes.scan import ScanResult, scan, states_to_save
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -790,6 +790,30 @@ def test_the_memory_of_a_feed_comes_back_as_it_was(engine: Engine, site: Site) -
     assert feed_state.load(engine) == states
     feed_state.save(engine, [])
     assert feed_state.load(engine) == states
+
+
+def test_what_an_operator_does_during_a_scan_is_not_undone_by_it(engine: Engine, site: Site) -> None:
+    site["/news.xml"] = Page(feed_xml(1))
+    retired, waiting = (
+        FeedState(
+            address=identity.canonical_feed_address(site[path]),
+            feed_url=site[path].replace("http:", "https:"),  # the list spells it otherwise by now
+            failures_in_a_row=3,
+            failing_since=NOW - 3 * DAY,
+            last_error="why",
+        )
+        for path in ("/retired.xml", "/waiting.xml")
+    )
+    retired, waiting = replace(retired, retired=True), replace(waiting, next_try_at=NOW + DAY)
+    feed_state.save(engine, [retired, waiting])
+    urls = [site["/retired.xml"], site["/waiting.xml"], site["/news.xml"]]
+    results = scan_all(urls, feed_state.load(engine))
+    revived, retried = feed_state.revived(retired), replace(waiting, next_try_at=None)
+    feed_state.save(engine, [revived, retried])  # `podbrief shows add` and `podbrief shows retry`
+    feed_state.save(engine, states_to_save(results))
+    after = feed_state.load(engine)
+    assert (after[retired.address], after[waiting.address]) == (revived, retried)
+    assert sorted(after) == sorted(result.state.address for result in results), "and what is new is saved"
 
 
 def test_saving_again_replaces_all_but_what_was_pinned(engine: Engine) -> None:
