@@ -109,6 +109,7 @@ async def scan(
     now: datetime,
     parse: Callable[[bytes, str], Feed] = parse_feed,
     concurrency: int = 64,
+    feed_timeout_s: float = 300.0,
 ) -> AsyncIterator[ScanResult]:
     """Ask every feed once, and yield what came of each as it comes.
 
@@ -128,11 +129,13 @@ async def scan(
             their identifiers are taken.
         now: The time of the scan.
         parse: Body and address to feed.
+        feed_timeout_s: What one feed may take of the scan, in seconds, with all its redirects, retries and pages; not
+            counted is waiting for a free slot. Of an archive that takes longer, what was read by then is taken.
     """
     feeds = {identity.canonical_feed_address(each.feed_url): each.feed_url for each in subscriptions}
     feeds = {address: feeds[address] for address in _host_by_host(feeds)}
     room = asyncio.Semaphore(concurrency)
-    work = _Scan(feeds, states, client, now, parse, room)
+    work = _Scan(feeds, states, client, now, parse, room, feed_timeout_s)
     results: asyncio.Queue[ScanResult | None] = asyncio.Queue()
 
     async def one(address: str) -> None:
@@ -202,6 +205,7 @@ class _Read(NamedTuple):
         state: Its memory, with every move that led here.
         digest: SHA-256 of the reply's content.
         told: What an operator should know of the way here.
+        allowance: The time that is left for its pages.
     """
 
     state: FeedState
@@ -209,6 +213,7 @@ class _Read(NamedTuple):
     digest: str
     feed: Feed
     told: list[str]
+    allowance: net.Allowance
 
 
 class _Packed(NamedTuple):
@@ -218,11 +223,12 @@ class _Packed(NamedTuple):
     reply: net.Reply
     digest: str
     told: list[str]
+    allowance: net.Allowance
 
 
 def _packed(read: _Read) -> _Packed:
     reply = replace(read.reply, content=zlib.compress(read.reply.content, 1))
-    return _Packed(read.state, reply, read.digest, read.told)
+    return _Packed(read.state, reply, read.digest, read.told, read.allowance)
 
 
 class _Scan:
@@ -236,6 +242,7 @@ class _Scan:
         now: datetime,
         parse: Callable[[bytes, str], Feed],
         room: asyncio.Semaphore,
+        feed_timeout_s: float,
     ) -> None:
         self._feeds = feeds
         self._states = states
@@ -244,6 +251,7 @@ class _Scan:
         self._began = time.monotonic()
         self._parse = parse
         self._room = room
+        self._feed_timeout_s = feed_timeout_s
         self._parked = 0
         self._holders = {state.show_id: state.address for state in states.values() if state.show_id}
         self._titles = {state.address: state.title for state in states.values()}
@@ -260,7 +268,9 @@ class _Scan:
                 return ScanResult(state=state, outcome="gone", error=state.last_error, save=False)
             if state.next_try_at is not None and state.next_try_at > self._now:
                 return ScanResult(state=state, outcome="waiting", error=state.last_error, save=False)
-            return await self._answered(state, await self._client.get(_current(state), headers=question(state)))
+            allowance = net.Allowance(self._feed_timeout_s)
+            reply = await self._client.get(_current(state), headers=question(state), allowance=allowance)
+            return await self._answered(state, reply, allowance)
         except PodbriefError as failure:
             return self._failed(state, failure)
         except Exception as slip:  # noqa: BLE001
@@ -271,7 +281,7 @@ class _Scan:
         finally:
             self._turns.settle(address)
 
-    async def _answered(self, state: FeedState, reply: net.Reply) -> ScanResult:
+    async def _answered(self, state: FeedState, reply: net.Reply, allowance: net.Allowance) -> ScanResult:
         if reply.status == 304:
             if state.etag is None and state.last_modified is None:
                 raise UnaskedNotModified(
@@ -283,7 +293,7 @@ class _Scan:
         digest = hashlib.sha256(reply.content).hexdigest()
         if digest == state.body_digest:
             return self._quiet(_validated(state, reply), "unchanged")
-        read = await self._followed(_Read(state, reply, digest, await self._parsed(reply), []))
+        read = await self._followed(_Read(state, reply, digest, await self._parsed(reply), [], allowance))
         if self._must_wait(read):
             packed = _packed(read)
             del read, reply
@@ -300,13 +310,14 @@ class _Scan:
             return read
         try:
             # Believed only where it leads to a feed: stale and mistyped new-feed-urls stay in feeds for years.
-            reply = await self._client.get(target, headers={"Accept": _ACCEPT})
+            reply = await self._client.get(target, headers={"Accept": _ACCEPT}, allowance=read.allowance)
             feed = await self._parsed(reply)
         except PodbriefError as failure:
             return read._replace(told=[*read.told, f"its new-feed-url is not followed: {failure}"])
         if feed.truncated:
             return read
-        return _Read(_moved(read.state, target), reply, hashlib.sha256(reply.content).hexdigest(), feed, read.told)
+        digest = hashlib.sha256(reply.content).hexdigest()
+        return read._replace(state=_moved(read.state, target), reply=reply, digest=digest, feed=feed)
 
     async def _parsed(self, reply: net.Reply) -> Feed:
         try:
@@ -321,13 +332,13 @@ class _Scan:
 
     async def _unpacked(self, packed: _Packed) -> _Read:
         reply = replace(packed.reply, content=zlib.decompress(packed.reply.content))
-        return _Read(packed.state, reply, packed.digest, await self._parsed(reply), packed.told)
+        return _Read(packed.state, reply, packed.digest, await self._parsed(reply), packed.told, packed.allowance)
 
     def _quiet(self, state: FeedState, outcome: Literal["not_modified", "unchanged"]) -> ScanResult:
         return ScanResult(state=self._succeeded(state), outcome="blocked" if state.blocked else outcome)
 
     async def _changed(self, read: _Read) -> ScanResult:
-        state, reply, digest, feed, told = read
+        state, reply, digest, feed, told, _ = read
         blocked = feed.show.blocked or (feed.truncated and state.blocked)
         first = state.first_scanned_at is None
         items, whole = feed.episodes, not feed.truncated
@@ -337,7 +348,7 @@ class _Scan:
                 "and it is asked for all of it at the next scan"
             )
         elif not blocked and (first or self._out_of_touch(state)):
-            items, whole, told_of_pages = await self._all_pages(reply.url, feed)
+            items, whole, told_of_pages = await self._all_pages(read)
             told += told_of_pages
         # A first scan that misses a part gets a second one, or the rest of the archive would pass for news.
         archive_taken = not blocked and (whole or state.last_success_at is not None)
@@ -362,29 +373,36 @@ class _Scan:
     def _out_of_touch(self, state: FeedState) -> bool:
         return state.last_success_at is not None and self._now - state.last_success_at > _OUT_OF_TOUCH
 
-    async def _all_pages(self, url: str, first: Feed) -> tuple[list[Item], bool, list[str]]:
+    async def _all_pages(self, first: _Read) -> tuple[list[Item], bool, list[str]]:
         """The items of a feed and of the pages behind it (RFC 5005), each guid once, as its newest page has it.
 
-        Only pages of the feed's own host are read, at most `_MAX_PAGES` and `MAX_ITEMS`, none twice, and none behind
-        one that brings nothing new: there are servers that answer every page number with the first page.
+        Only pages of the feed's own host are read, at most `_MAX_PAGES` and `MAX_ITEMS`, in what is left of the feed's
+        time, none twice, and none behind one that brings nothing new: there are servers that answer every page number
+        with the first page. All pages together may be as large as one body may: fifty of 64 MiB each are a few
+        kilobytes on the wire, and were gigabytes here.
 
         Returns:
             The items; whether a second scan would not find more; a line for what was left out.
         """
-        items = {item.guid: item for item in first.episodes}
-        here, page = url, first
+        items = {item.guid: item for item in first.feed.episodes}
+        url, page = first.reply.url, first.feed
+        here, bytes_left = url, self._client.settings.max_bytes - len(first.reply.content)
         told: list[str] = []
         seen = {identity.canonical_feed_address(url)}
         for _ in range(_MAX_PAGES):
             target = page.show.next_page_url or page.show.prev_archive_url
             if target is None or page.show.complete or identity.canonical_feed_address(target) in seen:
                 return list(items.values()), True, told
-            if _host(target) != _host(url) or len(items) >= MAX_ITEMS:
+            if _host(target) != _host(url) or len(items) >= MAX_ITEMS or bytes_left <= 0:
                 break
             seen.add(identity.canonical_feed_address(target))
             try:
-                reply = await self._client.get(target, headers={"Accept": _ACCEPT})
-                here, page = reply.url, await self._parsed(reply)
+                reply = await self._client.get(
+                    target, headers={"Accept": _ACCEPT}, max_bytes=bytes_left, allowance=first.allowance
+                )
+                here, page, bytes_left = reply.url, await self._parsed(reply), bytes_left - len(reply.content)
+            except net.TooLarge:
+                break
             except PodbriefError as failure:
                 told.append(f"its older pages are not read further than {net.displayed(here)}: {failure}")
                 return list(items.values()), isinstance(failure, PermanentFailure), told
@@ -397,7 +415,8 @@ class _Scan:
             if len(items) == known:
                 return list(items.values()), True, told
         told.append(
-            f"its older pages are not read further than {net.displayed(here)}: they are too many, or another host's"
+            f"its older pages are not read further than {net.displayed(here)}: they are too many, too large together, "
+            "or another host's"
         )
         return list(items.values())[:MAX_ITEMS], True, told
 

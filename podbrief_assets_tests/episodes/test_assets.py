@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +16,10 @@ from upath import UPath
 from podbrief_assets import database
 from podbrief_assets.definitions import build_defs
 from podbrief_assets.episodes import feed_state, projection, shows
-from podbrief_assets.episodes.assets import scan_feeds
+from podbrief_assets.episodes.assets import _batches, scan_feeds
+from podbrief_assets.episodes.feed import parse_feed
 from podbrief_assets.episodes.late import LATE_DAYS, outdated_days
+from podbrief_assets.episodes.scan import ScanResult
 from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.storage import Lake
@@ -138,6 +142,24 @@ def test_a_running_scan_undoes_neither_a_revival_nor_a_retry(home: Home, network
     assert told(scanned(home))["feeds"] == {"changed": 1, "not_modified": 1, "unchanged": 1}, "both are asked"
 
 
+def test_a_batch_ends_with_many_feeds_with_many_items_and_with_long_notes():
+    state = feed_state.FeedState(address="a", feed_url="http://a")
+    item = parse_feed(
+        b"<rss><channel><item><guid>1</guid><enclosure url='http://a/1.mp3'/></item></channel></rss>", ""
+    ).episodes[0]
+    long = item._replace(notes="x" * 1_000_000)
+
+    async def results(*sizes: list[Any]) -> AsyncIterator[ScanResult]:
+        for items in sizes:
+            yield ScanResult(state=state, outcome="changed", items=items)
+
+    async def batched(*sizes: list[Any]) -> list[int]:
+        return [len(batch) async for batch in _batches(results(*sizes))]
+
+    assert asyncio.run(batched(*[[item]] * 450)) == [200, 200, 50]
+    assert asyncio.run(batched(*[[item] * 20_000] * 7)) == [3, 3, 1]
+    assert asyncio.run(batched(*[[long] * 50] * 7)) == [3, 3, 1]
+    assert asyncio.run(batched()) == []
 
 
 def test_items_are_safe_before_what_makes_the_next_scan_skip_them(

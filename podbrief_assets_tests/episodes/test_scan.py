@@ -133,6 +133,7 @@ def scan_all(
     now: datetime = NOW,
     parse: Callable[[bytes, str], Feed] = parse_feed,
     concurrency: int = 64,
+    feed_timeout_s: float = 60.0,
     **changes: object,
 ) -> list[ScanResult]:
     """One whole scan by a fresh client that may ask loopback and does not really wait between retries."""
@@ -142,7 +143,15 @@ def scan_all(
         configured = net.Settings(**{"allowed_private": allowed, **changes})  # type: ignore[arg-type]
         subscriptions = [Subscription(url) for url in urls]
         async with net.Client(configured, sleep=_no_sleep) as client:
-            found = scan(subscriptions, states or {}, client, now=now, parse=parse, concurrency=concurrency)
+            found = scan(
+                subscriptions,
+                states or {},
+                client,
+                now=now,
+                parse=parse,
+                concurrency=concurrency,
+                feed_timeout_s=feed_timeout_s,
+            )
             return [result async for result in found]
 
     return asyncio.run(run())
@@ -687,6 +696,47 @@ def test_a_next_page_at_an_address_that_nobody_can_read_is_not_followed(site: Si
     site["/a.xml"] = Page(feed_xml(1, channel=_link("next", address)))
     result = scan_one(site["/a.xml"])
     assert (result.outcome, guids(result), result.error) == ("changed", ["ep-1"], None)
+
+
+def _paged(site: Site, path: str, pages: int, *, delay_s: float = 0.0, padding: str = "") -> None:
+    """An archive of `pages` pages, each with an episode of its own."""
+    for number in range(pages):
+        link = _link("next", f"{path}?{number + 1}") if number + 1 < pages else ""
+        content = feed_xml(1, channel=link + padding).replace(b"ep-1", b"ep-%d" % number)
+        site[f"{path}?{number}"] = Page(content, delay_s=delay_s, etag='"1"')
+
+
+def test_an_archive_that_takes_too_long_is_left_and_asked_for_again(site: Site) -> None:
+    _paged(site, "/a.xml", 20, delay_s=0.2)
+    began = time.monotonic()
+    first = scan_one(site["/a.xml?0"], feed_timeout_s=1.0)
+    assert time.monotonic() - began < 2
+    assert first.outcome == "changed"
+    assert 1 < len(first.items) < 6
+    assert any("together" in line and "older pages" in line for line in first.skipped)
+    # It is no failure, and the rest is no news when it comes.
+    assert (first.error, first.state.first_scanned_at, first.state.etag) == (None, None, None)
+    second = scan_one(site["/a.xml?0"], first, now=NOW + DAY)
+    assert (len(second.items), second.back_catalogue, second.state.first_scanned_at) == (20, True, NOW + DAY)
+
+
+def test_a_feed_that_takes_too_long_by_detours_has_failed(site: Site) -> None:
+    for number in range(4):
+        site[f"/{number}.xml"] = Page(status=302, location=f"/{number + 1}.xml", delay_s=0.3)
+    site["/4.xml"] = Page(feed_xml(1))
+    assert scan_one(site["/0.xml"]).outcome == "changed"
+    slow = scan_one(site["/0.xml"], feed_timeout_s=0.7)
+    assert slow.outcome == "failed"
+    assert "0.7 s together" in (slow.error or "")
+
+
+def test_all_pages_of_a_feed_together_are_no_larger_than_one_may_be(site: Site) -> None:
+    _paged(site, "/a.xml", 10, padding=f"<description>{'x' * 30_000}</description>")
+    result = scan_one(site["/a.xml?0"], max_bytes=100_000)
+    assert (result.outcome, len(result.items)) == ("changed", 3)
+    assert any("too large together" in line for line in result.skipped)
+    assert result.state.etag == '"1"', "another scan would find no more"
+    assert len(site.asked) == 4
 
 
 @pytest.mark.parametrize("page", [Page(status=404), Page(b"<html>no feed</html>")])
