@@ -15,9 +15,9 @@ import time
 import traceback
 import zlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
@@ -77,10 +77,10 @@ class ScanResult:
         state: The memory of the feed as it is now; to be saved once `items` are safe.
         outcome: `not_modified`: 304. `unchanged`: the same bytes again. `changed`: read. `failed`: asked in vain, or
             not readable. `blocked`: the show asks not to be processed. `gone`: retired, now or before. `waiting`: its
-            next try is later; it was not asked.
+            next try is later, or its host wants to be left alone; it was not asked.
         items: Every item of a changed feed, known versions among them.
         back_catalogue: Whether these items were there before podbrief was, and so are no news by being seen.
-        error: Why it failed or is gone, and what to do.
+        error: Why it failed, is gone or waits, and what to do.
         skipped: A line for each thing in the feed that could not be used.
         save: Whether `state` is to be saved. That of a feed which is left alone as before is not: it is what the scan
             began with, and a scan takes so long that somebody may have revived the feed since (`podbrief shows add`)
@@ -116,9 +116,13 @@ async def scan(
     One feed's failure is its own result. At most `concurrency` results are asked for or wait to be taken at any time,
     and at most a thousand new feeds wait, compressed, to be named: memory does not grow with the number of feeds.
 
-    Feeds are asked in an order that only the subscription list decides, and where two new ones state the same
+    New feeds are asked first, in an order that only the subscription list decides, and where two of them state the same
     podcast:guid, the one that is asked first has it, whichever answers first: the same list gives the same identifiers
-    on every machine, and after a scan that was killed.
+    on every machine, and after a scan that was killed. Then come the others, whoever was read longest ago first.
+
+    A host that answers 429 and says when to come again is left alone: its other feeds wait for the first scan after
+    that. They have not failed, and since they come first then, a host that bears only so many requests a scan has all
+    of its feeds read in turn.
 
     Of a paged feed (RFC 5005) all pages are read at the first scan, and again when more than three days have passed
     since the feed was last read. The other scans read the first page: which items are known is not known here.
@@ -133,7 +137,7 @@ async def scan(
             counted is waiting for a free slot. Of an archive that takes longer, what was read by then is taken.
     """
     feeds = {identity.canonical_feed_address(each.feed_url): each.feed_url for each in subscriptions}
-    feeds = {address: feeds[address] for address in _host_by_host(feeds)}
+    feeds = {address: feeds[address] for address in _in_order(feeds, states)}
     room = asyncio.Semaphore(concurrency)
     work = _Scan(feeds, states, client, now, parse, room, feed_timeout_s)
     results: asyncio.Queue[ScanResult | None] = asyncio.Queue()
@@ -157,6 +161,22 @@ async def scan(
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
+
+
+def _in_order(addresses: Collection[str], states: Mapping[str, FeedState]) -> list[str]:
+    """New feeds in the order that they would have if all were new, then the others, whoever was read longest ago first.
+
+    Always in the order of the list, the same feeds would be read each day of a host that bears a hundred requests and
+    answers 429 to the rest, and the others never.
+    """
+    new = [address for address in _host_by_host(addresses) if _is_new(states.get(address))]
+    never = datetime.min.replace(tzinfo=UTC)
+    known = [address for address in addresses if not _is_new(states.get(address))]
+    return [*new, *_host_by_host(sorted(known, key=lambda address: states[address].last_success_at or never))]
+
+
+def _is_new(state: FeedState | None) -> bool:
+    return state is None or state.show_id is None
 
 
 def _host_by_host(addresses: Iterable[str]) -> Iterator[str]:
@@ -255,7 +275,7 @@ class _Scan:
         self._parked = 0
         self._holders = {state.show_id: state.address for state in states.values() if state.show_id}
         self._titles = {state.address: state.title for state in states.values()}
-        self._new = [address for address in feeds if address not in states or states[address].show_id is None]
+        self._new = [address for address in feeds if _is_new(states.get(address))]
         self._turns = _Turns(self._new)
 
     async def feed(self, address: str) -> ScanResult:
@@ -271,6 +291,8 @@ class _Scan:
             allowance = net.Allowance(self._feed_timeout_s)
             reply = await self._client.get(_current(state), headers=question(state), allowance=allowance)
             return await self._answered(state, reply, allowance)
+        except net.LeftAlone as rest:
+            return self._put_off(state, rest)
         except PodbriefError as failure:
             return self._failed(state, failure)
         except Exception as slip:  # noqa: BLE001
@@ -448,6 +470,17 @@ class _Scan:
             wait = feed_state.next_try(state.address, since, self._now, self._asked_for(failure))
             state = replace(state, next_try_at=wait)
         return ScanResult(state=state, outcome="failed", error=error)
+
+    def _put_off(self, state: FeedState, rest: net.LeftAlone) -> ScanResult:
+        """A feed that was not asked, since its host wants to be left alone: no failure of its own, nor forgotten."""
+        error = str(rest)
+        asked_for = self._asked_for(rest) or self._now
+        state = replace(
+            state,
+            next_try_at=min(asked_for, self._now + feed_state.LONGEST_WAIT),
+            last_error=state.last_error if state.failures_in_a_row else error,
+        )
+        return ScanResult(state=state, outcome="waiting", error=error)
 
     def _asked_for(self, failure: PodbriefError) -> datetime | None:
         """The end of the Retry-After that a server answered with, counted from when it did."""

@@ -63,6 +63,7 @@ class Site(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.pages: dict[str, Page] = {}
         self.asked: list[tuple[str, str | None, str | None]] = []
+        self.patience: int | None = None  # requests until it answers 429
 
     def __getitem__(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_port}{path}"
@@ -85,6 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
         seen, since = self.headers["If-None-Match"], self.headers["If-Modified-Since"]
         self.server.asked.append((self.path, seen, since))
         page = self.server.pages.get(self.path, Page(status=404))
+        if self.server.patience is not None:
+            self.server.patience -= 1
+            page = page if self.server.patience >= 0 else Page(status=429, retry_after="3600")
         time.sleep(page.delay_s)
         same = (page.etag and seen == page.etag) or (page.last_modified and since == page.last_modified)
         body = b"" if same else page.body
@@ -139,7 +143,7 @@ def scan_all(
     """One whole scan by a fresh client that may ask loopback and does not really wait between retries."""
 
     async def run() -> list[ScanResult]:
-        allowed = net.parse_allowed_hosts("127.0.0.1")
+        allowed = net.parse_allowed_hosts("127.0.0.1, localhost")
         configured = net.Settings(**{"allowed_private": allowed, **changes})  # type: ignore[arg-type]
         subscriptions = [Subscription(url) for url in urls]
         async with net.Client(configured, sleep=_no_sleep) as client:
@@ -819,6 +823,90 @@ def test_large_feeds_are_read_the_same_way(site: Site) -> None:
     site["/a.xml"] = Page(feed_xml(*([1, 2] + [3] * 7000)))
     assert len(site.pages["/a.xml"].body) > 1024 * 1024
     assert guids(scan_one(site["/a.xml"]))[:3] == ["ep-1", "ep-2", "ep-3"]
+
+
+# ── hosts that want to be left alone ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_after_a_429_the_other_feeds_of_its_host_wait_unasked_and_have_not_failed(site: Site, other_site: Site) -> None:
+    paths = [f"/{number}.xml" for number in range(60)]
+    for path in paths:
+        site[path] = Page(feed_xml(1))
+    site.patience = 0
+    other_site["/a.xml"] = Page(feed_xml(1))
+    elsewhere = other_site["/a.xml"].replace("127.0.0.1", "localhost")
+    results = scan_all([*(site[path] for path in paths), elsewhere])
+    by_outcome = {outcome: [one for one in results if one.outcome == outcome] for outcome in ("failed", "waiting")}
+    assert [one.state.feed_url for one in results if one.outcome == "changed"] == [elsewhere]
+    assert len(site.asked) == len(by_outcome["failed"]) <= 6, "those that were under way"
+    assert len(by_outcome["waiting"]) + len(by_outcome["failed"]) == 60
+    for result in by_outcome["waiting"]:
+        assert (result.state.failures_in_a_row, result.state.failing_since) == (0, None)
+        assert HOUR - timedelta(minutes=1) < (result.state.next_try_at or NOW) - NOW < HOUR + timedelta(minutes=1)
+        assert "127.0.0.1 answered 429" in (result.error or "")
+        assert result.save
+        health = feed_state.health(result.state, NOW)
+        assert (health["outcome"], health["reason"]) == ("new", result.error)
+        assert health["next_try_at"] == result.state.next_try_at
+
+    site.patience = None
+    site.asked.clear()
+    urls, states = [site[path] for path in paths], remember(results)
+    assert {one.outcome for one in scan_all(urls, states, now=NOW + HOUR / 2)} == {"waiting"}
+    assert site.asked == []
+    later = scan_all(urls, states, now=NOW + 2 * HOUR)
+    assert {one.outcome for one in later} == {"changed"}
+    assert {(one.state.next_try_at, one.state.last_error) for one in later} == {(None, None)}
+
+
+def test_a_feed_that_was_failing_keeps_its_own_reason_while_its_host_is_left_alone(site: Site) -> None:
+    failing = FeedState(
+        address=identity.canonical_feed_address(site["/b.xml"]),
+        feed_url=site["/b.xml"],
+        show_id="b",
+        last_success_at=NOW,
+        failures_in_a_row=4,
+        failing_since=NOW - 5 * DAY,
+        last_error="why: what to do",
+    )
+    site.patience = 0
+    results = scan_all([site["/a.xml"], site["/b.xml"]], {failing.address: failing}, max_per_host=1)
+    (put_off,) = [result for result in results if result.state.feed_url == site["/b.xml"]]
+    assert put_off.outcome == "waiting"
+    assert put_off.state == replace(failing, next_try_at=put_off.state.next_try_at)
+
+
+def test_a_host_cannot_put_its_feeds_off_for_long(site: Site) -> None:
+    site["/a.xml"] = Page(status=429, retry_after="Fri, 31 Dec 9999 23:59:59 GMT")
+    site["/b.xml"] = Page(feed_xml(1))
+    for result in scan_all([site["/a.xml"], site["/b.xml"]], max_per_host=1):
+        assert result.outcome == ("failed" if "/a.xml" in result.state.feed_url else "waiting")
+        assert result.state.next_try_at == NOW + 3 * DAY
+
+
+def test_a_host_that_bears_few_requests_a_scan_has_all_its_feeds_read_in_turn(site: Site) -> None:
+    paths = [f"/{number:02}.xml" for number in range(20)]
+    for path in paths:
+        site[path] = Page(feed_xml(1), etag='"1"')
+    states: dict[str, FeedState] = {}
+    for day in range(9):
+        site.patience = 8
+        states |= remember(scan_all([site[path] for path in paths], states, now=NOW + day * DAY, max_per_host=1))
+    read = sorted(state.last_success_at or NOW for state in states.values())
+    assert read[0] >= NOW + 5 * DAY, "each was read within the last four days"
+
+
+def test_new_feeds_are_asked_first_and_in_the_order_of_the_list_whatever_is_known(site: Site) -> None:
+    paths = [f"/{number}.xml" for number in range(9)]
+    for path in paths:
+        site[path] = Page(feed_xml(1))
+    urls = [site[path] for path in paths]
+    known = {state.address: state for state in remember(scan_all(urls[::2])).values()}
+    oldest = identity.canonical_feed_address(urls[6])
+    known[oldest] = replace(known[oldest], last_success_at=NOW - DAY)
+    site.asked.clear()
+    scan_all(urls, known, concurrency=1)
+    assert [path for path, *_ in site.asked] == [f"/{number}.xml" for number in (1, 3, 5, 7, 6, 0, 2, 4, 8)]
 
 
 # ── the memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
