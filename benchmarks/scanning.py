@@ -119,7 +119,7 @@ def _scan(addresses: Sequence[str], home: Path) -> Callable[[], Counter[str]]:
     """`scan()` with loading and saving its memory, as the asset does, and nothing else."""
     from podbrief_assets import net
     from podbrief_assets.episodes import feed_state
-    from podbrief_assets.episodes.scan import scan
+    from podbrief_assets.episodes.scan import ScanResult, scan, states_to_save
     from podbrief_assets.episodes.shows import Subscription
 
     engine = _engine(home)
@@ -127,16 +127,16 @@ def _scan(addresses: Sequence[str], home: Path) -> Callable[[], Counter[str]]:
 
     async def run() -> Counter[str]:
         outcomes: Counter[str] = Counter()
-        batch = []
+        batch: list[ScanResult] = []
         async with net.Client(net.Settings.from_environment()) as client:
             states = feed_state.load(engine)
             async for result in scan(subscriptions, states, client, now=dt.datetime.now(dt.UTC)):
                 outcomes[result.outcome] += 1
-                batch.append(result.state)
+                batch.append(result)
                 if len(batch) == SAVED_AT_ONCE:
-                    feed_state.save(engine, batch)
+                    feed_state.save(engine, states_to_save(batch))
                     batch = []
-            feed_state.save(engine, batch)
+            feed_state.save(engine, states_to_save(batch))
         return outcomes
 
     return lambda: asyncio.run(run())

@@ -44,7 +44,7 @@ from upath import UPath
 from podbrief_assets import database, net
 from podbrief_assets.episodes import feed_state, identity, listing
 from podbrief_assets.episodes.item_log import ItemLog
-from podbrief_assets.episodes.scan import ScanResult, scan
+from podbrief_assets.episodes.scan import ScanResult, scan, states_to_save
 from podbrief_assets.episodes.shows import Subscription
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.lake.storage import Lake
@@ -102,7 +102,7 @@ class Installation:
         async with CountingClient(settings, counted) as client:
             async for result in scan(self.subscriptions, feed_state.load(self.engine), client, now=now):
                 log.append([result])
-                feed_state.save(self.engine, [result.state])
+                feed_state.save(self.engine, states_to_save([result]))
                 results.append(result)
         return results
 

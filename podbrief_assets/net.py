@@ -16,6 +16,7 @@ import base64
 import contextlib
 import hashlib
 import ipaddress
+import math
 import os
 import random
 import re
@@ -66,7 +67,12 @@ class AddressRefused(PermanentFailure):
 
 
 class NotFound(PermanentFailure):
-    """Nothing is there: 404, or 410, which says that nothing will ever be again (`gone`)."""
+    """Nothing is there: 404, or 410.
+
+    Attributes:
+        gone: Whether nothing will ever be there again: 410, reached by permanent redirects alone or by none. Behind a
+            temporary one it is the detour that is gone, a CDN's link that has expired say, and not what was asked for.
+    """
 
     def __init__(self, what: str, remedy: str = "", *, gone: bool = False) -> None:
         super().__init__(what, remedy)
@@ -143,6 +149,10 @@ class ServerFault(PassingFault):
     ) -> None:
         super().__init__(what, remedy, retry_now=retry_now, retry_after_s=retry_after_s)
         self.status = status
+
+
+class LeftAlone(PassingFault):
+    """It was not asked: its host answered 429 before and said when to come again, which is later than now."""
 
 
 class NotWritten(TransientFailure):
@@ -240,6 +250,29 @@ def _allowed_host(entry: str) -> tuple[str, int | None]:
     )
 
 
+class Allowance:
+    """Time that several fetches share: what one stranger may take, over however many pages, redirects and retries.
+
+    Exchanges count, and so do the waits before retries. Waiting for a free slot does not: that is the others' doing.
+
+    Attributes:
+        seconds: How much there was.
+        left_s: How much there still is; not positive once it is used up.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = self.left_s = seconds
+
+    @contextlib.contextmanager
+    def spending(self) -> Iterator[None]:
+        """Count the time inside."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.left_s -= time.monotonic() - began
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
     """What came back.
@@ -266,7 +299,7 @@ class Reply:
         """
         target = None
         for status, url in self.redirects:
-            if status not in (301, 308):
+            if status not in _PERMANENT:
                 break
             target = url
         return target
@@ -291,12 +324,28 @@ class Download:
     redirects: tuple[tuple[int, str], ...] = ()
 
 
+_START: Final = re.compile(r"\A(?:[A-Za-z][A-Za-z0-9+.-]*:(?=[/\\]))?[/\\]*")
+_AUTHORITY_END: Final = re.compile(r"[/\\?#]")
+_HOST_AND_PORT: Final = re.compile(r"(?:\[[^\]]*\]|[^:]*)(?::\d*)?")
+
+
 def displayed(url: str) -> str:
-    """`url` as it may stand in a log or a table: without user, password, query and fragment, which may be secrets."""
-    rest, query, _ = url.strip().partition("#")[0].partition("?")
-    scheme, separator, rest = rest.partition("://")
-    host, slash, path = rest.partition("/")
-    shown = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+    """`url` as it may stand in a log or a table: without user, password, query and fragment, which may be secrets.
+
+    It need not be an address that can be fetched: most of what is displayed is displayed because it is none.
+    """
+    url = url.strip()
+    rest = _START.sub("", url, count=1)
+    start = url[: len(url) - len(rest)]
+    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+    path, host = rest[len(authority) :], authority.rpartition("@")[2]
+    if "@" in path and not _HOST_AND_PORT.fullmatch(host):
+        # `me:pass/word@host`: what looks like host and port ended inside a password that nobody escaped.
+        rest = path.rpartition("@")[2]
+        host = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+        path = rest[len(host) :]
+    path, query, _ = path.partition("#")[0].partition("?")
+    shown = f"{start}{host}{path}"
     printable = shown[:200]
     if not printable.isprintable():
         printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in printable)
@@ -400,11 +449,14 @@ def _checked_address(url: str) -> httpx2.URL:
     shown = displayed(url)
     try:
         address = httpx2.URL(url.strip()[:8193])
+        raw_host = address.raw_host.decode("ascii")
     except httpx2.InvalidURL as error:
         raise BadAddress(f"{shown} is no web address ({error})", "correct it") from error
-    if address.scheme not in ("http", "https") or not address.raw_host or len(url) > 8192:
+    except ValueError as error:  # `http://[fe80::1%25é]/`: the zone of an IPv6 address is taken without a look
+        raise BadAddress(f"{shown} names no host that can exist", "correct it") from error
+    if address.scheme not in ("http", "https") or not raw_host or len(url) > 8192:
         raise BadAddress(f"{shown} is no http or https address", "correct it; nothing else is fetched")
-    host = _host_name(address.raw_host.decode("ascii"))
+    host = _host_name(raw_host)
     if (":" not in host and not re.fullmatch(r"[a-z0-9._-]{1,253}", host)) or "%" in host:
         raise BadAddress(f"{shown} names no host that can exist", "correct it")
     # Resolvers read 127.1, 0x7f.0.0.1 and 2130706433 as IPv4 addresses. Nobody who means well writes them.
@@ -580,11 +632,14 @@ class _Brotli:
         return bool(self._inflate.is_finished())
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        if self._inflate.is_finished():
-            return
-        yield self._inflate.process(data, output_buffer_limit=_PIECE)
-        while not self._inflate.is_finished() and not self._inflate.can_accept_more_data():
-            yield self._inflate.process(b"", output_buffer_limit=_PIECE)
+        # can_accept_more_data() turns true once the input is taken in, however much of its output is still to come: a
+        # daily show with the same sponsors under each item, 1.8 MB from 5 kB, lost its tail. Only nothing is the end.
+        more = True
+        while more and not self._inflate.is_finished():
+            piece = self._inflate.process(data, output_buffer_limit=_PIECE)
+            data = b""
+            more = bool(piece) or not self._inflate.can_accept_more_data()
+            yield piece
 
 
 class _Zstd:
@@ -668,6 +723,7 @@ def _decoder(headers: httpx2.Headers, shown: str) -> _Decoder:
 # ── the client ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_PERMANENT: Final = frozenset({301, 308})
 _BUSY: Final = frozenset({408, 425, 429})
 _RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 _HARMLESS_ELSEWHERE: Final = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
@@ -727,6 +783,7 @@ class _Limits:
     wire_bytes: int
     body_bytes: int
     total_s: float
+    allowance: Allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -763,6 +820,7 @@ class Client:
         )
         self._slots = asyncio.Semaphore(self.settings.max_connections)
         self._host_slots: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
+        self._left_alone: dict[str, float] = {}  # until when, by time.monotonic()
 
     async def __aenter__(self) -> Self:
         return self
@@ -780,6 +838,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
         total_timeout_s: float | None = None,
+        allowance: Allowance | None = None,
     ) -> Reply:
         """Fetch `url`, following redirects, and try passing faults again.
 
@@ -787,6 +846,7 @@ class Client:
             headers: Sent along; to another host than the first only those that can't be secrets.
             max_bytes: Limit for this body, on the wire as decompressed, instead of the two in the settings.
             total_timeout_s: Limit for one exchange, in seconds, instead of the one in the settings.
+            allowance: Time that this fetch shares with others.
 
         Returns:
             A reply with status 200 or 304.
@@ -795,9 +855,10 @@ class Client:
             BadAddress, AddressRefused, NotFound, Refused, UnexpectedAnswer, TooLarge, TooManyRedirects, WrongContent:
                 asking again gives the same.
             Timeout, Unreachable, CutShort, ServerFault: it was tried `settings.retries` times more, in vain.
+            LeftAlone: it was not asked, since its host (or one that it redirects to) wants to be left alone for now.
         """
         memory = _Memory()
-        reply = await self._persist(url, headers, self._limits(max_bytes, total_timeout_s), memory)
+        reply = await self._persist(url, headers, self._limits(max_bytes, total_timeout_s, allowance), memory)
         return replace(reply, content=memory.content)
 
     async def download(
@@ -845,11 +906,14 @@ class Client:
             redirects=reply.redirects,
         )
 
-    def _limits(self, max_bytes: int | None, total_timeout_s: float | None) -> _Limits:
+    def _limits(
+        self, max_bytes: int | None, total_timeout_s: float | None, allowance: Allowance | None = None
+    ) -> _Limits:
         return _Limits(
             wire_bytes=max_bytes or self.settings.max_wire_bytes,
             body_bytes=max_bytes or self.settings.max_bytes,
             total_s=total_timeout_s or self.settings.total_timeout_s,
+            allowance=allowance or Allowance(math.inf),
         )
 
     async def _persist(self, url: str, headers: Mapping[str, str] | None, limits: _Limits, sink: _Sink) -> Reply:
@@ -866,15 +930,25 @@ class Client:
                 wait_s = self.settings.backoff_s * 2**attempt * (0.5 + self._jitter())
                 # Everyone who got the same Retry-After would otherwise come back in the same instant.
                 wait_s += fault.retry_after_s or 0
+                if wait_s >= limits.allowance.left_s:
+                    raise
             attempt += 1
-            await self._sleep(wait_s)
+            with limits.allowance.spending():
+                await self._sleep(wait_s)
 
     async def _follow(self, url: httpx2.URL, headers: dict[str, str], limits: _Limits, sink: _Sink) -> Reply:
         redirects: list[tuple[int, str]] = []
         seen = {str(url)}
         shown = displayed(str(url))
         while True:
-            answer = await self._exchange(url, headers, limits, sink)
+            try:
+                answer = await self._exchange(url, headers, limits, sink)
+            except NotFound as failure:
+                if failure.gone and not all(status in _PERMANENT for status, _ in redirects):
+                    raise NotFound(
+                        f"{shown} leads for the moment to what is gone: {failure.what}", "tell the publisher"
+                    ) from failure
+                raise
             if answer.status not in _REDIRECTS:
                 return Reply(
                     status=answer.status,
@@ -904,16 +978,17 @@ class Client:
         shown = displayed(str(url))
         host = url.raw_host.decode("ascii")
         async with self._slot(host):
+            # Both looked at only now: dozens may have waited for this host's slots while it lost its patience.
+            self._heed(host, shown)
+            total_s = min(limits.total_s, limits.allowance.left_s)
+            if total_s <= 0:
+                raise _out_of_time(shown, limits, total_s)
             try:
-                async with asyncio.timeout(limits.total_s):
-                    return await self._ask(url, headers, limits, shown, sink)
+                with limits.allowance.spending():
+                    async with asyncio.timeout(total_s):
+                        return await self._ask(url, headers, limits, shown, sink)
             except TimeoutError as error:
-                # The whole time was spent; spending it again in the same run helps nobody.
-                raise Timeout(
-                    f"{shown} took longer than {limits.total_s:g} s",
-                    "it is asked again at the next run",
-                    retry_now=False,
-                ) from error
+                raise _out_of_time(shown, limits, total_s) from error
             except httpcore2.TimeoutException as error:
                 raise Timeout(
                     f"{shown} did not answer in time{_detail(error)}", "it is asked again at the next run"
@@ -927,6 +1002,21 @@ class Client:
                 raise Unreachable(
                     f"{shown} can't be reached{_detail(error)}", "check the address; it is asked again at the next run"
                 ) from error
+
+    def _heed(self, host: str, shown: str) -> None:
+        """Ask nothing of a host that wants to be left alone.
+
+        Only 429 says so of the host: it means that whoever asks has asked too much, whatever for. A 503 is the trouble
+        of one thing, a feed that is being made anew say, and its Retry-After is nobody else's.
+        """
+        left_s = self._left_alone.get(host, 0.0) - time.monotonic()
+        if left_s > 0:
+            raise LeftAlone(
+                f"{shown} was not asked: {host} answered 429 before and wants to be left alone for {left_s:,.0f} s",
+                "it is asked at the first run after that",
+                retry_now=False,
+                retry_after_s=left_s,
+            )
 
     @contextlib.asynccontextmanager
     async def _slot(self, host: str) -> AsyncIterator[None]:
@@ -966,7 +1056,12 @@ class Client:
             await _drain(response)
         if answer.status == 304 or (answer.status in _REDIRECTS and "location" in answer.headers):
             return answer
-        raise _failure(answer, shown)
+        failure = _failure(answer, shown)
+        # A short Retry-After is waited for within the call: nothing else need be put off for it.
+        wait_s = (failure.retry_after_s or 0.0) if isinstance(failure, ServerFault) else 0.0
+        if answer.status == 429 and wait_s > self.settings.max_retry_after_s:
+            self._left_alone[url.raw_host.decode("ascii")] = time.monotonic() + wait_s
+        raise failure
 
     async def _system_resolver(self, host: str, port: int) -> Sequence[str]:
         found = await asyncio.get_running_loop().run_in_executor(
@@ -1021,6 +1116,14 @@ async def _drain(response: httpcore2.Response) -> None:
                     break
 
 
+def _out_of_time(shown: str, limits: _Limits, total_s: float) -> Timeout:
+    """The whole time was spent; spending it again in the same run helps nobody."""
+    what = f"{shown} took longer than {limits.total_s:g} s"
+    if total_s < limits.total_s:
+        what = f"{shown} and what was fetched with it took longer than {limits.allowance.seconds:g} s together"
+    return Timeout(what, "it is asked again at the next run", retry_now=False)
+
+
 def _too_large(shown: str, verb: str, limit: int) -> TooLarge:
     return TooLarge(f"{shown} {verb} more than {limit / MEBIBYTE:.4g} MiB", "look at what it serves")
 
@@ -1043,7 +1146,7 @@ def _redirect_target(url: httpx2.URL, answer: _Answer) -> httpx2.URL:
     location = answer.headers["location"]
     try:
         target = _checked_address(str(url.join(location.strip())))
-    except httpx2.InvalidURL as error:
+    except (httpx2.InvalidURL, ValueError) as error:  # urllib joins them, and stumbles over brackets: `http://h:8]0/`
         raise BadAddress(
             f"{displayed(str(url))} redirects to {displayed(location)}, which is no web address", "tell the publisher"
         ) from error
@@ -1083,7 +1186,7 @@ def _retry_after_s(value: str, now: datetime | None = None) -> float | None:
         return float(value[:9])
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the year 99999999999999999999
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import ipaddress
 import pickle
+import random
 import resource
 import socket
 import threading
@@ -241,18 +242,71 @@ def test_every_encoding_gives_the_same_bytes_however_they_arrive(server: Server,
     plain = FEED[:2000]
     encoded = encode(plain)
 
-    def route(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Encoding", coding)
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
-        for start in range(0, len(encoded), piece):
-            part = encoded[start : start + piece]
-            handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
-        handler.wfile.write(b"0\r\n\r\n")
-
-    server.routes["/feed"] = route
+    server.routes["/feed"] = lambda handler: _in_pieces(handler, coding, encoded, piece)
     assert fetch(f"{server.base}/feed").content == plain
+
+
+def _daily_show() -> bytes:
+    """A feed as daily shows have it: under each of 300 items the same 6 kB of sponsors and links, so 300 to 1."""
+    chance = random.Random(4)
+    words = ["".join(chance.choices("abcdefghijklmnop", k=chance.randint(2, 9))) for _ in range(2000)]
+    sponsors = " ".join(chance.choices(words, k=900))
+    item = "<item><title>Episode {0}</title><description>{1}</description><guid>{2}</guid></item>"
+    items = (item.format(number, sponsors, number * 7919) for number in range(300))
+    return f"<rss><channel>{''.join(items)}</channel></rss>".encode()
+
+
+def _in_pieces(handler: Handler, coding: str, encoded: bytes, piece: int) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", coding)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    for start in range(0, len(encoded), piece):
+        part = encoded[start : start + piece]
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+    handler.wfile.write(b"0\r\n\r\n")
+
+
+SQUEEZED = {"gzip": gzip.compress, "br": lambda data: brotli.compress(data, quality=5), "zstd": zstandard.compress}
+
+
+@pytest.mark.parametrize("coding", SQUEEZED)
+@pytest.mark.parametrize("piece", [700, 1400, 4096, 65536])
+def test_a_few_kilobytes_that_unpack_to_megabytes_are_read_to_their_end(
+    server: Server, coding: str, piece: int
+) -> None:
+    plain = _daily_show()
+    encoded = SQUEEZED[coding](plain)
+    server.routes["/feed"] = lambda handler: _in_pieces(handler, coding, encoded, piece)
+    assert fetch(f"{server.base}/feed").content == plain
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("coding", SQUEEZED)
+@pytest.mark.parametrize("cut", [1, 100, 2000])
+@pytest.mark.parametrize("piece", [1400, 65536])
+def test_what_is_cut_inside_its_encoding_is_never_taken_for_whole(
+    server: Server, coding: str, cut: int, piece: int
+) -> None:
+    encoded = SQUEEZED[coding](_daily_show())[:-cut]
+    server.routes["/feed"] = lambda handler: _in_pieces(handler, coding, encoded, piece)
+    with pytest.raises(net.CutShort, match=f"inside its {coding}"):
+        fetch(f"{server.base}/feed", retries=0)
+
+
+@pytest.mark.parametrize("size", [0, 1, 262_143, 262_144, 262_145, 524_288, 3_000_000])
+@pytest.mark.parametrize("random_bytes", [False, True])
+def test_brotli_is_unpacked_in_bounded_pieces_whatever_its_size(size: int, random_bytes: bool) -> None:
+    plain = random.Random(size).randbytes(size) if random_bytes else b"a" * size
+    encoded = brotli.compress(plain, quality=4)
+    for step in (1400, 65_536):
+        decoder = net._Brotli()
+        pieces = [
+            piece for start in range(0, len(encoded), step) for piece in decoder.decode(encoded[start : start + step])
+        ]
+        assert b"".join(pieces) == plain
+        assert decoder.finished
+        assert max(map(len, pieces)) < net.MEBIBYTE
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
@@ -381,7 +435,14 @@ def test_a_long_retry_after_ends_the_call_and_is_told(server: Server, value: str
     assert (failure.value.retry_after_s or 0) >= 3600
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-1", "Fri, 99 Foo"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "soon", "-1", "Fri, 99 Foo"),
+        "Wed, 21 Oct 99999999999999999999 07:28:00 GMT",
+        "Wed, 21 Oct 2015 07:28:00 +99999999999999999999999",
+    ],
+)
 def test_an_unreadable_retry_after_is_as_none(server: Server, value: str) -> None:
     server.routes["/feed"] = _turns(lambda handler: handler.answer(503, headers={"Retry-After": value}), _ok)
     slept: list[float] = []
@@ -426,6 +487,126 @@ def test_what_is_not_http_is_unreachable(server: Server) -> None:
         fetch(f"{server.base}/feed")
     with pytest.raises(net.Unreachable):
         fetch(f"https://127.0.0.1:{server.server_port}/feed")
+
+
+# ── what a host and a run can bear ───────────────────────────────────────────────────────────────────────────────────
+
+
+def many(urls: Sequence[str], allowance: net.Allowance | None = None, **changes: object) -> list[object]:
+    """Fetch all `urls` at once by one client that does not really wait between retries; what each of them gave."""
+
+    async def sleep(_: float) -> None: ...
+
+    async def run() -> list[object]:
+        configured = net.Settings(**{"allowed_private": LOOPBACK | {("localhost", None)}, **changes})  # type: ignore[arg-type]
+        async with net.Client(configured, sleep=sleep) as client:
+            fetches = (client.get(url, allowance=allowance) for url in urls)
+            return await asyncio.gather(*fetches, return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+def _busy(retry_after: str, status: int = 429) -> Callable[[Handler], None]:
+    return lambda handler: handler.answer(status, headers={"Retry-After": retry_after})
+
+
+def test_a_host_that_says_when_to_come_again_is_not_asked_before_for_anything(server: Server) -> None:
+    server.routes["/busy"] = _busy("3600")
+    server.routes["/feed"] = _ok
+    server.routes["/away"] = _to(f"{server.base.replace('127.0.0.1', 'localhost')}/feed")
+
+    async def run() -> None:
+        configured = net.Settings(allowed_private=LOOPBACK | {("localhost", None)}, max_per_host=2)
+        async with net.Client(configured) as client:
+            urls = [f"{server.base}/busy?{number}" for number in range(30)]
+            told = await asyncio.gather(*(client.get(url) for url in urls), return_exceptions=True)
+            assert {type(each) for each in told} == {net.ServerFault, net.LeftAlone}
+            assert len(server.requests) <= 2, "those in flight, and no other"
+            (failure,) = [each for each in told[-1:] if isinstance(each, net.LeftAlone)]
+            assert 3590 < (failure.retry_after_s or 0) <= 3600
+            assert (failure.retry_now, "127.0.0.1" in failure.what, "429" in failure.what) == (False, True, True)
+            # Another host is asked, but not on to the one that wants to be left alone.
+            elsewhere = server.base.replace("127.0.0.1", "localhost")
+            assert (await client.get(f"{elsewhere}/feed")).content == FEED
+            server.routes["/back"] = _to(f"{server.base}/feed")
+            with pytest.raises(net.LeftAlone):
+                await client.get(f"{elsewhere}/back")
+
+    asyncio.run(run())
+
+
+def test_a_host_is_asked_again_once_its_time_has_come(server: Server) -> None:
+    server.routes["/feed"] = _turns(_busy("1"), _ok)
+
+    async def run() -> None:
+        configured = net.Settings(allowed_private=LOOPBACK, max_retry_after_s=0.5)
+        async with net.Client(configured) as client:
+            for kind in (net.ServerFault, net.LeftAlone):
+                with pytest.raises(kind):
+                    await client.get(f"{server.base}/feed")
+            await asyncio.sleep(1.05)
+            assert (await client.get(f"{server.base}/feed")).content == FEED
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("busy", [_busy("3600", 503), _busy("3"), lambda handler: handler.answer(429)])
+def test_trouble_with_one_thing_and_waits_within_a_call_hold_up_no_other(
+    server: Server, busy: Callable[[Handler], None]
+) -> None:
+    server.routes["/busy"] = busy
+    server.routes["/feed"] = _ok
+    told = many([f"{server.base}/busy", f"{server.base}/feed"], max_per_host=1)
+    assert isinstance(told[0], net.ServerFault)
+    assert isinstance(told[1], net.Reply)
+
+
+def _slowly(seconds: float, then: Callable[[Handler], None] = _ok) -> Callable[[Handler], None]:
+    def route(handler: Handler) -> None:
+        time.sleep(seconds)
+        then(handler)
+
+    return route
+
+
+def test_fetches_that_share_an_allowance_end_when_it_is_used_up(server: Server) -> None:
+    server.routes["/slow"] = _slowly(0.4)
+
+    async def run() -> None:
+        allowance = net.Allowance(1.1)
+        async with net.Client(net.Settings(allowed_private=LOOPBACK)) as client:
+            for _ in range(2):
+                await client.get(f"{server.base}/slow", allowance=allowance)
+            for _ in range(2):
+                with pytest.raises(net.Timeout, match=r"1\.1 s together"):
+                    await client.get(f"{server.base}/slow", allowance=allowance)
+            assert (await client.get(f"{server.base}/slow")).content == FEED
+
+    asyncio.run(run())
+    assert len(server.requests) == 4, "with nothing left, nobody is asked"
+
+
+def test_redirects_and_waits_before_retries_count_and_others_in_the_way_do_not(server: Server) -> None:
+    server.routes["/slow"] = _slowly(0.15)
+    server.routes["/a"] = _slowly(0.15, _to("/b"))
+    server.routes["/b"] = _slowly(0.15, _to("/slow"))
+    with pytest.raises(net.Timeout, match="together"):
+        raise many([f"{server.base}/a"], net.Allowance(0.4))[0]  # type: ignore[misc]
+    server.routes["/500"] = lambda handler: handler.answer(500)
+    server.requests.clear()
+    with pytest.raises(net.ServerFault):
+        raise many([f"{server.base}/500"], net.Allowance(0.2))[0]  # type: ignore[misc]
+    assert len(server.requests) == 1, "the wait before the next try would be longer than what is left"
+
+    async def run() -> net.Reply:
+        async with net.Client(net.Settings(allowed_private=LOOPBACK, max_per_host=1)) as client:
+            others = [asyncio.create_task(client.get(f"{server.base}/slow")) for _ in range(4)]
+            await asyncio.sleep(0)
+            reply = await client.get(f"{server.base}/slow", allowance=net.Allowance(0.6))
+            await asyncio.gather(*others)
+            return reply
+
+    assert asyncio.run(run()).content == FEED
 
 
 # ── lasting failures ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -498,13 +679,45 @@ def test_a_circle_and_an_endless_chain_end(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["file:///etc/passwd", "ftp://example.org/", "gopher://127.0.0.1/", "http://", "http://a b/", "data:,x"]
+    "location",
+    [
+        *("file:///etc/passwd", "ftp://example.org/", "gopher://127.0.0.1/", "http://", "http://a b/", "data:,x"),
+        # What urllib and the ascii codec raise at these is a ValueError, not the InvalidURL of httpx2.
+        *(":http://h:8]0/", "http://[fe80::1%25eth0é]/", "http://[fe80::1%25e℀th0]/", "http://[::ffff:127.-0.0.1]/"),
+    ],
 )
 def test_a_redirect_out_of_http_is_not_followed(server: Server, location: str) -> None:
-    server.routes["/a"] = _to(location)
+    server.routes["/a"] = _to(location.encode().decode("latin-1"))  # as which http.server sends it
     with pytest.raises((net.BadAddress, net.TooManyRedirects)):
         fetch(f"{server.base}/a")
     assert server.paths() == ["/a"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    start=st.sampled_from(["", "/", "//", ":", "http:", "http://", "https://[", "http://[fe80::1%25", "//[::ffff:"]),
+    rest=st.text(st.sampled_from("htps:/[]@?#%.-_~0123456789abx\\ \t℀é。１\u200b\u00ad|^<>`;&=+,!"), max_size=25),
+)
+def test_any_text_as_a_location_is_an_address_or_a_failure_of_ours(start: str, rest: str) -> None:
+    answer = net._Answer(301, net.httpx2.Headers([(b"location", (start + rest).encode())]))
+    with suppress(PermanentFailure):
+        target = net._redirect_target(net.httpx2.URL("https://pub.example/feed?x=1"), answer)
+        assert target.scheme in ("http", "https")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "gone"),
+    [([], True), ([301], True), ([308, 301], True), ([302], False), ([301, 302], False), ([307, 301], False)],
+)
+def test_only_what_is_gone_at_the_end_of_permanent_redirects_is_gone_for_good(
+    server: Server, statuses: list[int], gone: bool
+) -> None:
+    for number, status in enumerate(statuses):
+        server.routes[f"/{number}"] = _to(f"/{number + 1}", status)
+    server.routes[f"/{len(statuses)}"] = lambda handler: handler.answer(410)
+    with pytest.raises(net.NotFound, match="410") as failure:
+        fetch(f"{server.base}/0")
+    assert failure.value.gone is gone
 
 
 def test_a_redirect_into_a_private_network_is_refused_at_any_hop(server: Server, other_server: Server) -> None:
@@ -785,6 +998,26 @@ def test_an_unreadable_setting_is_told_with_its_name(value: str) -> None:
         net.Settings.from_environment({net.ALLOW_PRIVATE_HOSTS: value})
     with pytest.raises(net.BadSetting, match=net.CONTACT):
         net.Settings.from_environment({net.CONTACT: "me\r\nX-Evil: 1"})
+
+
+@pytest.mark.parametrize("start", ["https://", "HTTPS:/", "", "//", "\\\\", "  ", "feed://"])
+@pytest.mark.parametrize("password", ["SECRET", "SEC/RET", "SEC?RET", "SEC#RET", "SEC@RET", ":SECRET", "SEC\\RET"])
+def test_userinfo_is_shown_of_no_address_however_it_is_written(start: str, password: str) -> None:
+    for path in ("", "/feed.xml", "/@someone/feed.xml"):
+        shown = net.displayed(f"{start}MEMBER:{password}@paid.example{path}")
+        assert "paid.example" in shown or "…" in shown or path.startswith("/@")
+        assert not any(part in shown for part in ("MEMBER", "SEC", "RET"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("https://host.example:8080/@someone/feed.xml", "host.example/a@b.xml", "//host.example/x"),
+        *("http://[::1]:80/a", "localhost:8080/feed", "https://", "", "data:,x"),
+    ],
+)
+def test_what_is_no_secret_is_displayed_as_it_is(address: str) -> None:
+    assert net.displayed(address) == address
 
 
 @settings(max_examples=60, deadline=None)

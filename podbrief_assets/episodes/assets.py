@@ -23,7 +23,7 @@ from podbrief_assets import partitions
 from podbrief_assets.episodes import checks, feed_state, hushing, identity, late, listing, projection, shows
 from podbrief_assets.episodes.feed_state import FeedState
 from podbrief_assets.episodes.item_log import ItemLog
-from podbrief_assets.episodes.scan import ScanResult, scan
+from podbrief_assets.episodes.scan import ScanResult, scan, states_to_save
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.lake.compaction import compact
 from podbrief_assets.lake.contract import settle
@@ -43,8 +43,11 @@ from podbrief_assets.resources import DatabaseResource, Subscriptions, Web
 
 GROUP = "episodes"
 _SCAN_VERSION = "2"
-# Feeds between two appends: what a killed scan fetches again, against a small file in the lake for each.
+# Feeds between two appends: what a killed scan fetches again, against a small file in the lake for each. Fewer where
+# they bring much, as in a first scan, whose archives of 20,000 items would be gigabytes before the first was safe.
 _FEEDS_AT_ONCE = 200
+_ITEMS_AT_ONCE = 50_000
+_NOTES_AT_ONCE = 128 * 1024 * 1024  # characters
 
 
 def _scan_out(name: str, **options: Any) -> dg.AssetOut:
@@ -97,7 +100,7 @@ def scan_feeds(
                 # Items before validators: killed in between, the next scan fetches the feed again and finds every
                 # item known. The other way round it would answer 304 and the items would be lost.
                 log.append(batch)
-                feed_state.save(database.engine, [result.state for result in batch])
+                feed_state.save(database.engine, states_to_save(batch))
                 told.take(batch)
                 context.log.info(
                     f"{told.outcomes.total()} of {len(listed.subscriptions)} feeds scanned, {log.rows} new items"
@@ -195,10 +198,13 @@ def _tidied(lake: Lake, now: dt.datetime) -> list[tuple[str, str]]:
 
 async def _batches(results: AsyncIterator[ScanResult]) -> AsyncIterator[list[ScanResult]]:
     batch: list[ScanResult] = []
+    items = notes = 0
     async for result in results:
         batch.append(result)
-        if len(batch) == _FEEDS_AT_ONCE:
+        items += len(result.items)
+        notes += sum(len(item.notes or "") for item in result.items)
+        if len(batch) >= _FEEDS_AT_ONCE or items >= _ITEMS_AT_ONCE or notes >= _NOTES_AT_ONCE:
             yield batch
-            batch = []
+            batch, items, notes = [], 0, 0
     if batch:
         yield batch

@@ -44,7 +44,8 @@ class FeedState:
         first_scanned_at: When its back catalogue was taken.
         last_success_at: When it was last read, or said that nothing changed.
         failures_in_a_row: Scans since then that failed.
-        last_error: Why the last one did, and what to do; None after a success.
+        last_error: Why the last one did, and what to do; None after a success. Of a feed that has not failed: why it
+            was not asked (its host answered 429 to another one).
         next_try_at: Not asked before then; None for the next scan.
         retired: Gone for good (410): not asked again until it is added once more (`revived`).
         failing_since: When the first of the failures in a row happened.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +16,10 @@ from upath import UPath
 from podbrief_assets import database
 from podbrief_assets.definitions import build_defs
 from podbrief_assets.episodes import feed_state, projection, shows
-from podbrief_assets.episodes.assets import scan_feeds
+from podbrief_assets.episodes.assets import _batches, scan_feeds
+from podbrief_assets.episodes.feed import parse_feed
 from podbrief_assets.episodes.late import LATE_DAYS, outdated_days
+from podbrief_assets.episodes.scan import ScanResult
 from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.storage import Lake
@@ -108,6 +112,54 @@ def test_two_feeds_with_one_podcast_guid_are_told_apart_and_an_operator_sees_it(
     health = table(home, "feed_health")
     assert health["show_id"].n_unique() == 2
     assert [note for note in health["note"] if note and "podcast:guid" in note]
+
+
+def test_a_running_scan_undoes_neither_a_revival_nor_a_retry(home: Home, network: Network):
+    feeds = {name: network.feed(name, [Item(name, NOW)]) for name in ("tech", "retired", "waiting")}
+    subscribe(home, *feeds.values())
+    scanned(home)
+    engine = DatabaseResource(url=home.database_url).engine
+    states = {state.feed_url: state for state in feed_state.load(engine).values()}
+    retired = replace(states[feeds["retired"]], retired=True, last_error="gone")
+    waiting = replace(states[feeds["waiting"]], next_try_at=NOW + DAY, failures_in_a_row=1, failing_since=NOW - DAY)
+    feed_state.save(engine, [retired, waiting])
+    answer = network.answers["/tech.xml"]
+    assert isinstance(answer, Answer)
+
+    def meanwhile(handler: Any) -> None:
+        feed_state.save(engine, [feed_state.revived(retired), replace(waiting, next_try_at=None)])
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(answer.body)))
+        handler.end_headers()
+        handler.wfile.write(answer.body)
+
+    network.answers["/tech.xml"] = meanwhile
+    assert told(scanned(home))["feeds"] == {"unchanged": 1, "gone": 1, "waiting": 1}
+    after = feed_state.load(engine)
+    assert not after[retired.address].retired
+    assert after[waiting.address].next_try_at is None
+    network.feed("tech", [Item("tech", NOW)])
+    assert told(scanned(home))["feeds"] == {"changed": 1, "not_modified": 1, "unchanged": 1}, "both are asked"
+
+
+def test_a_batch_ends_with_many_feeds_with_many_items_and_with_long_notes():
+    state = feed_state.FeedState(address="a", feed_url="http://a")
+    item = parse_feed(
+        b"<rss><channel><item><guid>1</guid><enclosure url='http://a/1.mp3'/></item></channel></rss>", ""
+    ).episodes[0]
+    long = item._replace(notes="x" * 1_000_000)
+
+    async def results(*sizes: list[Any]) -> AsyncIterator[ScanResult]:
+        for items in sizes:
+            yield ScanResult(state=state, outcome="changed", items=items)
+
+    async def batched(*sizes: list[Any]) -> list[int]:
+        return [len(batch) async for batch in _batches(results(*sizes))]
+
+    assert asyncio.run(batched(*[[item]] * 450)) == [200, 200, 50]
+    assert asyncio.run(batched(*[[item] * 20_000] * 7)) == [3, 3, 1]
+    assert asyncio.run(batched(*[[long] * 50] * 7)) == [3, 3, 1]
+    assert asyncio.run(batched()) == []
 
 
 def test_items_are_safe_before_what_makes_the_next_scan_skip_them(

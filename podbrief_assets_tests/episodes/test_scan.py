@@ -23,7 +23,7 @@ from podbrief_assets import database, net
 from podbrief_assets.episodes import feed_state, identity
 from podbrief_assets.episodes.feed import Feed, parse_feed
 from podbrief_assets.episodes.feed_state import FeedState
-from podbrief_assets.episodes.scan import ScanResult, scan
+from podbrief_assets.episodes.scan import ScanResult, scan, states_to_save
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -63,6 +63,7 @@ class Site(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.pages: dict[str, Page] = {}
         self.asked: list[tuple[str, str | None, str | None]] = []
+        self.patience: int | None = None  # requests until it answers 429
 
     def __getitem__(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_port}{path}"
@@ -85,6 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
         seen, since = self.headers["If-None-Match"], self.headers["If-Modified-Since"]
         self.server.asked.append((self.path, seen, since))
         page = self.server.pages.get(self.path, Page(status=404))
+        if self.server.patience is not None:
+            self.server.patience -= 1
+            page = page if self.server.patience >= 0 else Page(status=429, retry_after="3600")
         time.sleep(page.delay_s)
         same = (page.etag and seen == page.etag) or (page.last_modified and since == page.last_modified)
         body = b"" if same else page.body
@@ -133,16 +137,25 @@ def scan_all(
     now: datetime = NOW,
     parse: Callable[[bytes, str], Feed] = parse_feed,
     concurrency: int = 64,
+    feed_timeout_s: float = 60.0,
     **changes: object,
 ) -> list[ScanResult]:
     """One whole scan by a fresh client that may ask loopback and does not really wait between retries."""
 
     async def run() -> list[ScanResult]:
-        allowed = net.parse_allowed_hosts("127.0.0.1")
+        allowed = net.parse_allowed_hosts("127.0.0.1, localhost")
         configured = net.Settings(**{"allowed_private": allowed, **changes})  # type: ignore[arg-type]
         subscriptions = [Subscription(url) for url in urls]
         async with net.Client(configured, sleep=_no_sleep) as client:
-            found = scan(subscriptions, states or {}, client, now=now, parse=parse, concurrency=concurrency)
+            found = scan(
+                subscriptions,
+                states or {},
+                client,
+                now=now,
+                parse=parse,
+                concurrency=concurrency,
+                feed_timeout_s=feed_timeout_s,
+            )
             return [result async for result in found]
 
     return asyncio.run(run())
@@ -305,6 +318,32 @@ def test_410_retires_a_feed_and_404_does_not(site: Site) -> None:
     assert [path for path, *_ in site.asked] == ["/b.xml"]
 
 
+def test_410_behind_a_temporary_redirect_retires_nothing(site: Site) -> None:
+    site["/a.xml"] = Page(status=302, location="/cdn/expired")
+    site["/cdn/expired"] = Page(status=410)
+    result = scan_one(site["/a.xml"])
+    assert (result.outcome, result.state.retired, result.state.failures_in_a_row) == ("failed", False, 1)
+    assert "/a.xml" in (result.error or "") and "410" in (result.error or "")
+    site["/a.xml"] = Page(status=301, location="/cdn/expired")
+    assert scan_one(site["/a.xml"], result).outcome == "gone"
+
+
+HOSTILE = {
+    "brackets in a redirect": Page(status=301, location=":http://h:8]0/"),
+    "a zone that is no ascii": Page(status=302, location="http://[fe80::1%25eth0é]/"),
+    "the year 99999999999999999999": Page(status=503, retry_after="Wed, 21 Oct 99999999999999999999 07:28:00 GMT"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_answer_that_nobody_can_read_is_its_feeds_failure_alone(site: Site, name: str) -> None:
+    site["/good.xml"], site["/bad.xml"] = Page(feed_xml(1)), HOSTILE[name]
+    results = {result.state.feed_url: result for result in scan_all([site["/bad.xml"], site["/good.xml"]])}
+    assert results[site["/good.xml"]].outcome == "changed"
+    assert results[site["/bad.xml"]].outcome == "failed"
+    assert "stumble" not in (results[site["/bad.xml"]].error or "")
+
+
 def test_a_feed_is_not_asked_before_its_next_try(site: Site) -> None:
     site["/a.xml"] = Page(feed_xml(1))
     address = identity.canonical_feed_address(site["/a.xml"])
@@ -453,6 +492,33 @@ def test_a_show_whose_new_home_closes_goes_back_to_the_address_that_was_subscrib
     assert site.asked == [("/old.xml", None, None)]
 
 
+def test_a_show_whose_new_host_dies_goes_back_after_some_days(site: Site) -> None:
+    """The name of a host that closed does not resolve, which might be over tomorrow, and never is."""
+    dead = "http://127.0.0.1:1/new.xml"  # where nobody listens
+    address = identity.canonical_feed_address(site["/old.xml"])
+    state = FeedState(
+        address=address,
+        feed_url=site["/old.xml"],
+        fetched_url=dead,
+        former_urls=(site["/old.xml"],),
+        show_id="s",
+        first_scanned_at=NOW - 9 * DAY,
+        last_success_at=NOW - DAY,
+        etag='"n"',
+    )
+    site["/old.xml"] = Page(feed_xml(1), etag='"o"')
+    outcomes = []
+    result: ScanResult | FeedState = state
+    for day in range(7):
+        result = scan_one(site["/old.xml"], result, now=NOW + day * DAY, retries=0)
+        outcomes.append(result.outcome)
+    assert outcomes == ["failed", "failed", "failed", "waiting", "failed", "changed", "not_modified"]
+    assert isinstance(result, ScanResult)
+    assert (result.state.fetched_url, result.state.show_id) == (None, "s")
+    assert site.asked == [("/old.xml", None, None), ("/old.xml", '"o"', None)]
+    assert dead in result.state.former_urls, "it is not sent there again"
+
+
 # ── who is who ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -475,8 +541,25 @@ def test_a_podcast_guid_that_another_show_holds_is_not_given_twice(site: Site) -
     assert by_path["/b.xml"].show_id == identity.show_id(None, site["/b.xml"])
     assert by_path["/mirror-of-c.xml"].show_id == own
     assert len({state.show_id for state in states.values()}) == 4
-    assert "/a.xml" in (by_path["/b.xml"].note or "")
+    assert "“A Show” (127.0.0.1)" in (by_path["/b.xml"].note or "")
+    assert GUID in (by_path["/b.xml"].note or ""), "what `podbrief shows remove` takes"
     assert by_path["/a.xml"].note is None
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("title", ["Members Only", ""])
+def test_the_holder_of_a_guid_is_named_without_its_address(site: Site, known: bool, title: str) -> None:
+    """It may be a paid feed, whose address holds its reader's token, while the show that is told of it is not."""
+    member = site["/feed/abcdef123456secret?auth=hush"].replace("http://", "http://joe:hunter2@")
+    tag = f"<podcast:guid>{GUID}</podcast:guid>"
+    site["/feed/abcdef123456secret?auth=hush"] = Page(feed_xml(1, channel=tag, title=title))
+    site["/public.xml"] = Page(feed_xml(1, channel=tag))
+    states = remember(scan_all([member])) if known else {}
+    states |= remember(scan_all([member, site["/public.xml"]], states))
+    note = states[identity.canonical_feed_address(site["/public.xml"])].note or ""
+    assert "127.0.0.1" in note
+    assert title in note
+    assert not any(secret in note for secret in ("secret", "hush", "joe", "hunter2", "/feed"))
 
 
 def _with_guid(guid: str, delay_s: float = 0.0) -> Page:
@@ -514,7 +597,7 @@ def test_a_mirror_never_takes_the_identifier_of_a_subscribed_feeds_own_address(s
     site["/c.xml"] = Page(feed_xml(1), delay_s=0.1)
     states = remember(scan_all([site["/mirror.xml"], site["/c.xml"]]))
     assert _holder(states, own) == site["/c.xml"]
-    assert "/c.xml" in (states[identity.canonical_feed_address(site["/mirror.xml"])].note or "")
+    assert own in (states[identity.canonical_feed_address(site["/mirror.xml"])].note or "")
 
 
 def test_a_scan_that_was_killed_and_run_again_gives_the_same_identifiers(site: Site) -> None:
@@ -612,6 +695,54 @@ def test_pages_that_go_round_or_on_for_ever_end(site: Site, other_site: Site) ->
     assert any("another host" in line for line in result.skipped)
 
 
+@pytest.mark.parametrize("address", ["https://evil℀.example/p2", "https://evil.example／p2", "http://[::1", "//]/"])
+def test_a_next_page_at_an_address_that_nobody_can_read_is_not_followed(site: Site, address: str) -> None:
+    site["/a.xml"] = Page(feed_xml(1, channel=_link("next", address)))
+    result = scan_one(site["/a.xml"])
+    assert (result.outcome, guids(result), result.error) == ("changed", ["ep-1"], None)
+
+
+def _paged(site: Site, path: str, pages: int, *, delay_s: float = 0.0, padding: str = "") -> None:
+    """An archive of `pages` pages, each with an episode of its own."""
+    for number in range(pages):
+        link = _link("next", f"{path}?{number + 1}") if number + 1 < pages else ""
+        content = feed_xml(1, channel=link + padding).replace(b"ep-1", b"ep-%d" % number)
+        site[f"{path}?{number}"] = Page(content, delay_s=delay_s, etag='"1"')
+
+
+def test_an_archive_that_takes_too_long_is_left_and_asked_for_again(site: Site) -> None:
+    _paged(site, "/a.xml", 20, delay_s=0.2)
+    began = time.monotonic()
+    first = scan_one(site["/a.xml?0"], feed_timeout_s=1.0)
+    assert time.monotonic() - began < 2
+    assert first.outcome == "changed"
+    assert 1 < len(first.items) < 6
+    assert any("together" in line and "older pages" in line for line in first.skipped)
+    # It is no failure, and the rest is no news when it comes.
+    assert (first.error, first.state.first_scanned_at, first.state.etag) == (None, None, None)
+    second = scan_one(site["/a.xml?0"], first, now=NOW + DAY)
+    assert (len(second.items), second.back_catalogue, second.state.first_scanned_at) == (20, True, NOW + DAY)
+
+
+def test_a_feed_that_takes_too_long_by_detours_has_failed(site: Site) -> None:
+    for number in range(4):
+        site[f"/{number}.xml"] = Page(status=302, location=f"/{number + 1}.xml", delay_s=0.3)
+    site["/4.xml"] = Page(feed_xml(1))
+    assert scan_one(site["/0.xml"]).outcome == "changed"
+    slow = scan_one(site["/0.xml"], feed_timeout_s=0.7)
+    assert slow.outcome == "failed"
+    assert "0.7 s together" in (slow.error or "")
+
+
+def test_all_pages_of_a_feed_together_are_no_larger_than_one_may_be(site: Site) -> None:
+    _paged(site, "/a.xml", 10, padding=f"<description>{'x' * 30_000}</description>")
+    result = scan_one(site["/a.xml?0"], max_bytes=100_000)
+    assert (result.outcome, len(result.items)) == ("changed", 3)
+    assert any("too large together" in line for line in result.skipped)
+    assert result.state.etag == '"1"', "another scan would find no more"
+    assert len(site.asked) == 4
+
+
 @pytest.mark.parametrize("page", [Page(status=404), Page(b"<html>no feed</html>")])
 def test_a_page_that_is_broken_is_told_and_costs_nothing_else(site: Site, page: Page) -> None:
     site["/a.xml"] = Page(feed_xml(2, channel=_link("next", "/b.xml")), etag='"1"')
@@ -670,21 +801,112 @@ def test_no_more_feeds_are_held_than_were_asked_for(site: Site) -> None:
     asyncio.run(run())
 
 
-def test_a_mistake_of_our_own_is_heard_and_hangs_nothing(site: Site) -> None:
-    site["/a.xml"] = Page(feed_xml(1))
+def test_a_mistake_of_our_own_is_told_of_its_feed_and_ends_no_scan(site: Site) -> None:
+    site["/a.xml"], site["/b.xml"] = Page(feed_xml(1, title="SLIP")), Page(feed_xml(1))
 
     def parse(content: bytes, url: str) -> Feed:
-        raise AssertionError("a mistake")
+        if b"SLIP" in content:
+            raise AssertionError("what http://me:secret@a.example/token says")
+        return parse_feed(content, url)
 
-    with pytest.raises(ExceptionGroup) as failure:
-        scan_all([site["/a.xml"]], parse=parse)
-    assert failure.group_contains(AssertionError)
+    for urls in ([site["/a.xml"], site["/b.xml"]], [site["/b.xml"], site["/a.xml"]]):
+        results = {result.state.feed_url: result for result in scan_all(urls, parse=parse, concurrency=1)}
+        assert results[site["/b.xml"]].outcome == "changed"
+        slip = results[site["/a.xml"]]
+        assert (slip.outcome, slip.state.failures_in_a_row, slip.state.last_error) == ("failed", 1, slip.error)
+        assert "AssertionError" in (slip.error or "") and "in scan.py, line" in (slip.error or ""), "what, and where"
+        assert site["/a.xml"] in (slip.error or "")
+        assert "secret" not in (slip.error or ""), "what an exception says may be anything"
 
 
 def test_large_feeds_are_read_the_same_way(site: Site) -> None:
     site["/a.xml"] = Page(feed_xml(*([1, 2] + [3] * 7000)))
     assert len(site.pages["/a.xml"].body) > 1024 * 1024
     assert guids(scan_one(site["/a.xml"]))[:3] == ["ep-1", "ep-2", "ep-3"]
+
+
+# ── hosts that want to be left alone ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_after_a_429_the_other_feeds_of_its_host_wait_unasked_and_have_not_failed(site: Site, other_site: Site) -> None:
+    paths = [f"/{number}.xml" for number in range(60)]
+    for path in paths:
+        site[path] = Page(feed_xml(1))
+    site.patience = 0
+    other_site["/a.xml"] = Page(feed_xml(1))
+    elsewhere = other_site["/a.xml"].replace("127.0.0.1", "localhost")
+    results = scan_all([*(site[path] for path in paths), elsewhere])
+    by_outcome = {outcome: [one for one in results if one.outcome == outcome] for outcome in ("failed", "waiting")}
+    assert [one.state.feed_url for one in results if one.outcome == "changed"] == [elsewhere]
+    assert len(site.asked) == len(by_outcome["failed"]) <= 6, "those that were under way"
+    assert len(by_outcome["waiting"]) + len(by_outcome["failed"]) == 60
+    for result in by_outcome["waiting"]:
+        assert (result.state.failures_in_a_row, result.state.failing_since) == (0, None)
+        assert HOUR - timedelta(minutes=1) < (result.state.next_try_at or NOW) - NOW < HOUR + timedelta(minutes=1)
+        assert "127.0.0.1 answered 429" in (result.error or "")
+        assert result.save
+        health = feed_state.health(result.state, NOW)
+        assert (health["outcome"], health["reason"]) == ("new", result.error)
+        assert health["next_try_at"] == result.state.next_try_at
+
+    site.patience = None
+    site.asked.clear()
+    urls, states = [site[path] for path in paths], remember(results)
+    assert {one.outcome for one in scan_all(urls, states, now=NOW + HOUR / 2)} == {"waiting"}
+    assert site.asked == []
+    later = scan_all(urls, states, now=NOW + 2 * HOUR)
+    assert {one.outcome for one in later} == {"changed"}
+    assert {(one.state.next_try_at, one.state.last_error) for one in later} == {(None, None)}
+
+
+def test_a_feed_that_was_failing_keeps_its_own_reason_while_its_host_is_left_alone(site: Site) -> None:
+    failing = FeedState(
+        address=identity.canonical_feed_address(site["/b.xml"]),
+        feed_url=site["/b.xml"],
+        show_id="b",
+        last_success_at=NOW,
+        failures_in_a_row=4,
+        failing_since=NOW - 5 * DAY,
+        last_error="why: what to do",
+    )
+    site.patience = 0
+    results = scan_all([site["/a.xml"], site["/b.xml"]], {failing.address: failing}, max_per_host=1)
+    (put_off,) = [result for result in results if result.state.feed_url == site["/b.xml"]]
+    assert put_off.outcome == "waiting"
+    assert put_off.state == replace(failing, next_try_at=put_off.state.next_try_at)
+
+
+def test_a_host_cannot_put_its_feeds_off_for_long(site: Site) -> None:
+    site["/a.xml"] = Page(status=429, retry_after="Fri, 31 Dec 9999 23:59:59 GMT")
+    site["/b.xml"] = Page(feed_xml(1))
+    for result in scan_all([site["/a.xml"], site["/b.xml"]], max_per_host=1):
+        assert result.outcome == ("failed" if "/a.xml" in result.state.feed_url else "waiting")
+        assert result.state.next_try_at == NOW + 3 * DAY
+
+
+def test_a_host_that_bears_few_requests_a_scan_has_all_its_feeds_read_in_turn(site: Site) -> None:
+    paths = [f"/{number:02}.xml" for number in range(20)]
+    for path in paths:
+        site[path] = Page(feed_xml(1), etag='"1"')
+    states: dict[str, FeedState] = {}
+    for day in range(9):
+        site.patience = 8
+        states |= remember(scan_all([site[path] for path in paths], states, now=NOW + day * DAY, max_per_host=1))
+    read = sorted(state.last_success_at or NOW for state in states.values())
+    assert read[0] >= NOW + 5 * DAY, "each was read within the last four days"
+
+
+def test_new_feeds_are_asked_first_and_in_the_order_of_the_list_whatever_is_known(site: Site) -> None:
+    paths = [f"/{number}.xml" for number in range(9)]
+    for path in paths:
+        site[path] = Page(feed_xml(1))
+    urls = [site[path] for path in paths]
+    known = {state.address: state for state in remember(scan_all(urls[::2])).values()}
+    oldest = identity.canonical_feed_address(urls[6])
+    known[oldest] = replace(known[oldest], last_success_at=NOW - DAY)
+    site.asked.clear()
+    scan_all(urls, known, concurrency=1)
+    assert [path for path, *_ in site.asked] == [f"/{number}.xml" for number in (1, 3, 5, 7, 6, 0, 2, 4, 8)]
 
 
 # ── the memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -706,6 +928,30 @@ def test_the_memory_of_a_feed_comes_back_as_it_was(engine: Engine, site: Site) -
     assert feed_state.load(engine) == states
     feed_state.save(engine, [])
     assert feed_state.load(engine) == states
+
+
+def test_what_an_operator_does_during_a_scan_is_not_undone_by_it(engine: Engine, site: Site) -> None:
+    site["/news.xml"] = Page(feed_xml(1))
+    retired, waiting = (
+        FeedState(
+            address=identity.canonical_feed_address(site[path]),
+            feed_url=site[path].replace("http:", "https:"),  # the list spells it otherwise by now
+            failures_in_a_row=3,
+            failing_since=NOW - 3 * DAY,
+            last_error="why",
+        )
+        for path in ("/retired.xml", "/waiting.xml")
+    )
+    retired, waiting = replace(retired, retired=True), replace(waiting, next_try_at=NOW + DAY)
+    feed_state.save(engine, [retired, waiting])
+    urls = [site["/retired.xml"], site["/waiting.xml"], site["/news.xml"]]
+    results = scan_all(urls, feed_state.load(engine))
+    revived, retried = feed_state.revived(retired), replace(waiting, next_try_at=None)
+    feed_state.save(engine, [revived, retried])  # `podbrief shows add` and `podbrief shows retry`
+    feed_state.save(engine, states_to_save(results))
+    after = feed_state.load(engine)
+    assert (after[retired.address], after[waiting.address]) == (revived, retried)
+    assert sorted(after) == sorted(result.state.address for result in results), "and what is new is saved"
 
 
 def test_saving_again_replaces_all_but_what_was_pinned(engine: Engine) -> None:
