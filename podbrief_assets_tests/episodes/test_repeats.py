@@ -25,7 +25,7 @@ def item(name, **changes):
     """An item like any other: what it is called differs, so nothing of it agrees with another one's by itself."""
     row = dict.fromkeys(SCHEMA) | {
         "show_id": "show", "guid": f"guid {name}", "episode_id": name, "title": f"About {name} and what came of {name}",
-        "audio_url": f"https://cdn.example.org/{name}.mp3", "stated_at": NOON, "duration_s": 1801.0,
+        "audio_url": f"https://cdn.example.org/{name}.mp3", "stated_at": NOON, "duration_s": 1811.0,
         "first_seen_at": NOON + HOUR,
     }  # fmt: skip
     return row | changes
@@ -37,6 +37,15 @@ def found(*items):
     return {episode: (canonical, rule) for episode, canonical, rule in rows}
 
 
+def others(count=40, length=lambda n: 1000.0 + 37 * n):
+    """What else a show has told, with lengths of their own."""
+    published = [NOON - (2000 + 9 * n) * DAY for n in range(count)]
+    return [
+        item(f"other {n}", stated_at=at, first_seen_at=at + HOUR, duration_s=length(n))
+        for n, at in enumerate(published)
+    ]
+
+
 # ── moved ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -44,7 +53,7 @@ def found(*items):
     "changes",
     [
         {"audio_url": "http://pdst.fm/e/cdn.example.org/a.mp3?token=2", "title": "A new title"},
-        {"title": "A title", "duration_s": 1817.0},
+        {"title": "A title", "duration_s": 1827.0},
         {"title": "A title", "duration_s": None},
         {"title": "A TITLE!", "stated_at": NOON + 20 * dt.timedelta(seconds=1)},
     ],
@@ -82,7 +91,7 @@ def test_a_guid_that_holds_a_token_makes_no_new_episode_each_day():
     ("guid", "changes"),
     [
         (UUID.format(1), {"title": TITLE}),
-        (UUID.format(1), {"title": "Sister show: the canal", "duration_s": 1802.0}),
+        (UUID.format(1), {"title": "Sister show: the canal", "duration_s": 1812.0}),
         ("https://example.org/?p=4711", {"title": TITLE}),
         ("prx_96_7d1f0c2e9b3a45d8a1b2c3d4e5f60718", {"title": TITLE, "duration_s": None}),
     ],
@@ -180,11 +189,11 @@ def test_a_members_feed_does_not_join_two_public_episodes_of_one_title():
     ("title", "changes"),
     [
         ("Another title", {"audio_url": "https://cdn.example.org/old.mp3"}),
-        (f"Rerun: {TITLE}", {"duration_s": 1870.0}),
-        (f"{TITLE} (Encore)", {"duration_s": 1802.0, "number": 212}),
+        (f"Rerun: {TITLE}", {"duration_s": 1880.0}),
+        (f"{TITLE} (Encore)", {"duration_s": 1812.0, "number": 212}),
         (f"[From the archive] {TITLE}", {"duration_s": 1700.0}),
         (f"BEST OF - {TITLE}", {}),
-        (TITLE, {"duration_s": 1807.0}),
+        (TITLE, {"duration_s": 1817.0}),
     ],
 )
 def test_a_rerun_years_later_repeats_the_first(title, changes):
@@ -197,6 +206,9 @@ def test_a_rerun_of_a_rerun_repeats_the_first():
     told = [
         item(str(n), title=TITLE, stated_at=NOON + n * 90 * DAY, first_seen_at=NOON + n * 90 * DAY) for n in range(3)
     ]
+    assert found(*told, *others()) == {}
+    assert found(*told, *others(60)) == {"1": ("0", "rerun"), "2": ("0", "rerun")}
+    told = [each | {"audio_bytes": 28_983_467} for each in told]
     assert found(*told) == {"1": ("0", "rerun"), "2": ("0", "rerun")}
 
 
@@ -220,7 +232,7 @@ def series(count, *, every=DAY, **changes):
         {"title": "Trailer", "duration_s": None},
         {"title": "The morning news in brief", "duration_s": 300.0},
         {"duration_s": 3600.0},
-        {"duration_s": 1801.0, "audio_bytes": 4711},
+        {"duration_s": 1811.0, "audio_bytes": 4711},
         {"audio_url": "https://live.example.org/stream", "duration_s": None},
         {"title": "News", "audio_url": "https://example.org/latest.mp3", "duration_s": 300.0},
         {"audio_url": None, "duration_s": None},
@@ -262,8 +274,64 @@ def test_talks_with_one_guest_in_two_years_stay_apart():
     assert found(one, item("b", title="Heimspiel: Georg Mascolo", duration_s=2778.0)) == {}
 
 
+def a_year_apart(title, length, length_a_year_later, **changes):
+    return [
+        item("a", title=title, duration_s=length, stated_at=NOON - 365 * DAY, first_seen_at=NOON - 364 * DAY),
+        item("b", title=title, duration_s=length_a_year_later) | changes,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("title", "slot", "free"),
+    [
+        ("Letters from our listeners", (1679.0, 1679.0), (1687.0, 1687.0)),
+        ("Letters from our listeners", (1801.4, 1800.6), (1808.4, 1807.6)),
+        ("Our annual holiday gift guide special", (3541.0, 3528.0), (3548.0, 3535.0)),
+    ],
+)
+def test_a_length_within_a_second_of_a_slot_is_no_evidence(title, slot, free):
+    assert found(*a_year_apart(title, *slot)) == {}
+    assert found(*a_year_apart(title, *free)) == {"b": ("a", "rerun")}
+
+
+def test_a_length_that_many_episodes_of_a_show_have_is_no_evidence():
+    # A show of the corpus gives 43 % of its episodes 377 to 379 seconds.
+    tips = a_year_apart("Weekly garden tips for you", 378.0, 378.0)
+    assert found(*tips, *others()) == {"b": ("a", "rerun")}
+    assert found(*tips, *others(length=lambda n: 377.0 + n % 3 if n % 9 == 0 else 500.0 + n)) == {}
+    assert found(*tips, *others(3, length=lambda n: 379.0)) == {}
+    thrice = series(3, every=120 * DAY, title="Weekly garden tips for you", duration_s=378.0)
+    assert found(*thrice) == {}
+
+
+def test_bytes_prove_a_format_s_length_unless_they_are_a_format_too():
+    # Publishers reckon bytes from seconds (8,000 times 378), or leave the number that the first episode had.
+    def tips(size, other_size):
+        told = a_year_apart("Weekly garden tips for you", 378.0, 378.0)
+        rest = others(length=lambda n: 377.0 + n % 3)
+        return [one | {"audio_bytes": size} for one in told] + [one | {"audio_bytes": other_size} for one in rest]
+
+    assert found(*tips(3_026_411, None)) == {"b": ("a", "rerun")}
+    assert found(*tips(3_024_000, None)) == {}
+    assert found(*tips(3_026_411, 3_026_411)) == {}
+
+
+def test_lengths_that_nearly_agree_are_no_evidence_where_a_show_always_lasts_about_as_long():
+    gifts = a_year_apart("Our annual holiday gift guide special", 3548.0, 3535.0)
+    assert found(*gifts, *others()) == {"b": ("a", "rerun")}
+    assert found(*gifts, *others(length=lambda n: 3460.0 + 4 * n)) == {}
+
+
+def test_copies_on_another_host_make_no_length_a_format():
+    first = [item("a", title=TITLE, stated_at=NOON - 400 * DAY), *others(5)]
+    moved = [each | {"episode_id": f"moved {each['episode_id']}", "first_seen_at": NOON + DAY} for each in first]
+    moved = [each | {"audio_url": f"https://elsewhere.org/{each['episode_id']}"} for each in moved]
+    again = item("b", title=TITLE, first_seen_at=NOON + 2 * DAY)
+    assert found(*first, *moved, again)["b"] == ("a", "rerun")
+
+
 def test_shows_that_tell_the_same_news_stay_apart():
-    shows = [item(name, show_id=name, title="What the election means for you", duration_s=1801.0) for name in "abc"]
+    shows = [item(name, show_id=name, title="What the election means for you", duration_s=1811.0) for name in "abc"]
     assert found(*shows) == {}
 
 
@@ -294,7 +362,7 @@ def some_items(draw):
                 st.sampled_from(AUDIO),
                 st.sampled_from([TITLE, f"Rerun: {TITLE}", "Trailer", ""]),
                 st.sampled_from([None, NOON, NOON + MINUTE, NOON + 90 * DAY, NOON - 400 * DAY]),
-                st.sampled_from([None, 0.0, 1801.0, 1802.0, 1800.0]),
+                st.sampled_from([None, 0.0, 1811.0, 1812.0, 1800.0]),
                 st.integers(0, 2),
                 st.sampled_from([None, False, True]),
             ),
@@ -344,6 +412,11 @@ def test_an_item_that_shares_nothing_changes_nothing(items):
 def test_any_text_is_taken(title, guid, address):
     rows = [item(name, show_id=name, title=title, guid=guid, audio_url=address) for name in "ab"]
     assert set(found(*rows)) <= {"b"}
+
+
+@pytest.mark.parametrize("length", [-1.0, 0.0, 0.2, 1e300, float("inf"), float("nan")])
+def test_any_length_is_taken(length):
+    assert found(*series(2, every=90 * DAY, duration_s=length)) == {}
 
 
 @pytest.mark.parametrize(
