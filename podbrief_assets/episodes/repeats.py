@@ -35,6 +35,10 @@ _TRAITS = (
 )
 
 RERUN_AFTER = dt.timedelta(days=60)
+_ZONES_APART = dt.timedelta(hours=15)
+_LATE = dt.timedelta(days=1)
+_LATE_FOR_A_DAY = dt.timedelta(hours=60)
+_DAY_MINUTES = 24 * 60
 _NEAR = 0.02  # durations of one recording: encoders round, hosts insert a jingle
 _ALIKE = 0.005  # the same without more evidence than the title
 _ABOUT = 0.10  # a rerun that says so has a new introduction
@@ -337,13 +341,25 @@ def _lengths_contradict(tolerance: float = _ABOUT) -> pl.Expr:
     return (_length_gap() > tolerance).fill_null(False)
 
 
-def _same_day_come_late() -> pl.Expr:
-    """Published on one day, the second seen on another one and later than anybody waits for news.
+def _same_minute() -> pl.Expr:
+    """Both state it, and it isn't the midnight of feeds that know only the day."""
+    return _same("minute") & (pl.col("minute") % _DAY_MINUTES != 0)
 
-    So come the items of a migrated host whose times moved by a zone; the bulletins of a day come in as they are told.
+
+def _come_late() -> pl.Expr:
+    """Seen at different times, the second later than anybody waits for news: so come the items of a migrated host.
+
+    The bulletins of a day come in as they are told. Of a feed that knows only the day, the evening's may be seen 58
+    hours after its midnight: in Hawaii the day ends ten hours later than here, and the next scan is a day away.
     """
-    late = pl.col("first_seen_at_b") - pl.col("stated_at_b") >= dt.timedelta(days=1)
-    return _same("day") & late.fill_null(False) & _differ("first_seen_at")
+    wait = pl.when(pl.col("minute_b") % _DAY_MINUTES == 0).then(pl.lit(_LATE_FOR_A_DAY)).otherwise(pl.lit(_LATE))
+    late = pl.col("first_seen_at_b") - pl.col("stated_at_b") >= wait
+    return late.fill_null(False) & _differ("first_seen_at")
+
+
+def _same_moment() -> pl.Expr:
+    """One minute, or no further apart than zones are and come late: a migrated host may move times across midnight."""
+    return _same_minute() | ((_apart() <= _ZONES_APART).fill_null(False) & _come_late())
 
 
 def _numbers_contradict() -> pl.Expr:
@@ -359,32 +375,37 @@ def _telling_title() -> pl.Expr:
 
 
 def _same_recording(ranked: pl.DataFrame) -> pl.DataFrame:
-    """One address, and one length or one post: the host migrated, the guid held a token, or the file came again.
+    """One address, and one post or one length: the host migrated, the guid held a token, or the file came again.
 
-    Never the address alone: two announcements may share a placeholder, and two days' bulletins a "latest.mp3".
+    Never the address alone: two announcements may share a placeholder. Nor address and length alone where both come
+    soon after another: under "latest.mp3" each bulletin has a title and a day of its own, and the length of the last.
     """
     pairs = _pairs(ranked, ["show", "audio_key"], _MAX_GROUP)
-    same_post = _same("title_key") & (_same("minute") | _same_day_come_late())
-    return _edges(pairs, ~_differ("audio_bytes") & ((same_post & ~_lengths_contradict()) | _same_length()))
+    same_post = _same("title_key") & _same_moment() & ~_lengths_contradict()
+    long_after = (_apart() >= RERUN_AFTER).fill_null(False)
+    same_file = _same_length() & (_same_moment() | _telling_title() | _same("audio_bytes") | long_after)
+    return _edges(pairs, ~_differ("audio_bytes") & (same_post | same_file))
 
 
 def _same_title_and_minute(ranked: pl.DataFrame) -> pl.DataFrame:
     """One title in one minute: a migrated host keeps titles and dates, and changes addresses and guids.
 
     Two items of one scan stood in the feed side by side, so they are two hours of one programme rather than one thing
-    twice: for these the lengths must be the same. So they must where the title is what all episodes are called.
+    twice: for these the lengths must be the same. So they must where the title is what all episodes are called. Where
+    only the day is known, the title has to tell something besides, or the second to come late.
     """
     pairs = _pairs(ranked, ["show", "title_key", "minute"], _MAX_GROUP)
-    alone = _differ("first_seen_at") & ~_either("common_title")
+    alone = ((_differ("first_seen_at") & _same_minute()) | _come_late()) & ~_either("common_title")
     unknown = _length_gap().is_null()
-    agree = (alone & (unknown | (_length_gap() <= _NEAR))) | _same_length()
+    same_length = _same_length() & (_same_minute() | _telling_title())
+    agree = (alone & (unknown | (_length_gap() <= _NEAR))) | same_length
     return _edges(pairs, agree & ~_numbers_contradict())
 
 
 def _same_title(ranked: pl.DataFrame) -> pl.DataFrame:
-    """One telling title, on one day or long after."""
+    """One telling title, at times that a zone explains or long after."""
     pairs = _pairs(ranked, ["show", "title_key"], _MAX_GROUP, ~pl.col("common_title"))
-    migrated = _same_day_come_late() & _same_length() & ~_numbers_contradict()
+    migrated = _same_moment() & _same_length() & ~_numbers_contradict()
     # Shows call the yearly mailbag, or each talk with one guest, the same, and within a year two of them are as long to
     # half a per cent (2,778 s and 2,789 s): a short title has to agree to the second.
     marked = _either("marked_rerun") & (_length_gap() <= _ABOUT)

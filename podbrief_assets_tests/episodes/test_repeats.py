@@ -64,10 +64,20 @@ def test_a_migrated_host_makes_no_new_episodes(changes):
     assert found(old, new) == {"b": ("a", "moved")}
 
 
-def test_a_migrated_host_that_shifts_times_by_a_zone_makes_no_new_episodes():
-    old = item("a", title=TITLE)
-    new = item("b", title=TITLE, stated_at=NOON - 5 * HOUR, first_seen_at=NOON + 9 * DAY)
-    assert found(old, new) == {"b": ("a", "moved")}
+@pytest.mark.parametrize("agreeing", [{}, {"audio_url": "https://cdn.example.org/x.mp3", "duration_s": None}])
+@pytest.mark.parametrize("hour", [4, 12, 22])
+def test_a_migrated_host_that_shifts_times_by_a_zone_makes_no_new_episodes(hour, agreeing):
+    old = item("a", title=TITLE, stated_at=NOON.replace(hour=hour)) | agreeing
+    new = item("b", title=TITLE, first_seen_at=NOON + 9 * DAY) | agreeing
+    for shift in (-8, -5, 1, 11):
+        assert found(old, new | {"stated_at": old["stated_at"] + shift * HOUR}) == {"b": ("a", "moved")}
+    for shift in (-24, 16, 7 * 24):
+        assert found(old, new | {"stated_at": old["stated_at"] + shift * HOUR}) == {}
+
+
+def test_a_migrated_host_that_publishes_at_midnight_makes_no_new_episodes():
+    midnight = {"title": "A title", "duration_s": None, "stated_at": NOON.replace(hour=0)}
+    assert found(item("a", **midnight), item("b", **midnight, first_seen_at=NOON + 9 * DAY)) == {"b": ("a", "moved")}
 
 
 def test_a_guid_that_holds_a_token_makes_no_new_episode_each_day():
@@ -266,6 +276,48 @@ def test_the_bulletins_of_one_day_stay_apart():
         for n in range(3)
     ]
     assert found(*bulletins) == {}
+
+
+@pytest.mark.parametrize("lengths", [(None, None), (312.0, 312.0), (312.0, 315.0)])
+@pytest.mark.parametrize("address", [{}, {"audio_url": "https://example.org/latest.mp3"}])
+def test_the_bulletins_of_a_feed_that_states_only_days_stay_apart(lengths, address):
+    # Midnight is no minute that two items could share; a scan at nine sees one, a scan at three the other.
+    day = {"title": "Morning headlines", "stated_at": NOON.replace(hour=0)} | address
+    morning = item("a", **day, duration_s=lengths[0], first_seen_at=NOON.replace(hour=9))
+    noon = item("b", **day, duration_s=lengths[1], first_seen_at=NOON.replace(hour=15))
+    assert found(morning, noon) == {}
+    assert found(morning, noon | {"first_seen_at": morning["first_seen_at"]}) == {}
+    # Where the day ends ten hours later, a scan a day sees the evening's that late.
+    assert found(morning, noon | {"first_seen_at": day["stated_at"] + 58 * HOUR}) == {}
+    # With a minute, what is seen twice there is one thing.
+    minute = {"stated_at": NOON.replace(hour=5)}
+    assert found(morning | minute, noon | minute) == {"b": ("a", "moved")}
+
+
+@pytest.mark.parametrize("every", [HOUR, DAY, 7 * DAY, 30 * DAY])
+@pytest.mark.parametrize("agreeing", [{"title": "News", "duration_s": 299.0}, {"duration_s": 299.0}])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_rolling_file_is_a_new_episode_each_time(count, agreeing, every):
+    rolling = {"audio_url": "https://example.org/latest.mp3"} | agreeing
+    assert found(*series(count, every=every, **rolling)) == {}
+    assert found(*series(count, every=every, **rolling | {"duration_s": 312.0})) == {}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": TITLE},
+        {"title": "The canal, once more", "audio_bytes": 28_983_467},
+        {"title": "The canal, once more", "stated_at": NOON},
+        {"title": "The canal, once more", "stated_at": NOON + 90 * DAY},
+    ],
+)
+def test_a_file_that_is_posted_again_is_no_new_episode(changes):
+    file = {"audio_url": "https://cdn.example.org/canal.mp3"}
+    old = item("a", title=TITLE, **file, audio_bytes=changes.get("audio_bytes"))
+    new = item("b", **file, **{"stated_at": NOON + 7 * DAY, "first_seen_at": NOON + 91 * DAY} | changes)
+    assert set(found(old, new)) == {"b"}
+    assert found(old, new | {"duration_s": 1815.0, "stated_at": NOON + 7 * DAY}) == {}
 
 
 def test_talks_with_one_guest_in_two_years_stay_apart():
