@@ -56,7 +56,8 @@ _STRETCH = 4 * _LONGEST_S
 _MAX_GROUP = 12  # more items of a show than this that look alike are a format, and their pairs would be millions
 _MAX_SHOWS = 24
 
-_NO_SCORE = r"[^\p{L}\p{N}]+"
+_NO_SCORE = r"[^\p{L}\p{N}+#]+"
+_LONE_SIGNS = r"(^|[^\p{L}+#])[+#]+"
 _SPACELESS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
 _RERUN = (
     r"re-?runs?|repeats?|re-?broadcasts?|re-?releases?|re-?issued?|re-?air(?:ed)?|re-?play"
@@ -157,7 +158,8 @@ def compared(items: pl.LazyFrame) -> pl.LazyFrame:
 def bare_title(title: pl.Expr) -> pl.Expr:
     """A title without case, punctuation, and marks that say what became of it ("Rerun:", "[Ad-free]", "Bonus -").
 
-    A title that is nothing but such a mark stays as it is: "Best of" is a name, too.
+    Signs that end a word belong to it: C++, C# and C are three things, and Disney+ is no Disney. A title that is
+    nothing but such a mark stays as it is: "Best of" is a name, too.
     """
     bare = title
     for mark in (_MEMBERS_MARK, _RERUN_MARK, _MORE_MARK, _MEMBERS_MARK):
@@ -167,6 +169,7 @@ def bare_title(title: pl.Expr) -> pl.Expr:
         bare.str.normalize("NFKC")
         .str.to_lowercase()
         .str.replace_all(r"['’]", "")
+        .str.replace_all(_LONE_SIGNS, "${1} ")
         .str.replace_all(_NO_SCORE, " ")
         .str.strip_chars()
     )
@@ -328,8 +331,11 @@ def _length_gap() -> pl.Expr:
 
 def _same_length() -> pl.Expr:
     """The same second, and no length that a format prescribes: 30:00 proves nothing, 29:47 mostly does."""
-    seconds = (pl.col("duration_s") - pl.col("duration_s_b")).abs() <= 1
-    return seconds.fill_null(False) & (~_either("slot") | _same("audio_bytes"))
+    return _same_second() & (~_either("slot") | _same("audio_bytes"))
+
+
+def _same_second() -> pl.Expr:
+    return ((pl.col("duration_s") - pl.col("duration_s_b")).abs() <= 1).fill_null(False)
 
 
 def _alike_length() -> pl.Expr:
@@ -391,27 +397,52 @@ def _same_title_and_minute(ranked: pl.DataFrame) -> pl.DataFrame:
     """One title in one minute: a migrated host keeps titles and dates, and changes addresses and guids.
 
     Two items of one scan stood in the feed side by side, so they are two hours of one programme rather than one thing
-    twice: for these the lengths must be the same. So they must where the title is what all episodes are called. Where
-    only the day is known, the title has to tell something besides, or the second to come late.
+    twice: for these the lengths must be the same. So they must where the title is what all episodes are called, and
+    for a bonus, which has its episode's title and minute. Where only the day is known, the title has to tell something
+    besides, or the second to come late.
     """
     pairs = _pairs(ranked, ["show", "title_key", "minute"], _MAX_GROUP)
     alone = ((_differ("first_seen_at") & _same_minute()) | _come_late()) & ~_either("common_title")
     unknown = _length_gap().is_null()
     same_length = _same_length() & (_same_minute() | _telling_title())
-    agree = (alone & (unknown | (_length_gap() <= _NEAR))) | same_length
+    agree = (alone & _same("marked_more") & (unknown | (_length_gap() <= _NEAR))) | same_length
     return _edges(pairs, agree & ~_numbers_contradict())
 
 
 def _same_title(ranked: pl.DataFrame) -> pl.DataFrame:
     """One telling title, at times that a zone explains or long after."""
-    pairs = _pairs(ranked, ["show", "title_key"], _MAX_GROUP, ~pl.col("common_title"))
-    migrated = _same_moment() & _same_length() & ~_numbers_contradict()
+    pairs = _pairs(ranked, ["show", "title_key"], _MAX_GROUP, ~pl.col("common_title")).filter(_telling_title())
     # Shows call the yearly mailbag, or each talk with one guest, the same, and within a year two of them are as long to
-    # half a per cent (2,778 s and 2,789 s): a short title has to agree to the second.
-    marked = _either("marked_rerun") & (_length_gap() <= _ABOUT)
-    by_title = (pl.col("title_words") >= 5) & _alike_length() & ~_numbers_contradict()
-    again = (_apart() >= RERUN_AFTER) & (marked | by_title | (_same_length() & ~_numbers_contradict()))
-    return _edges(pairs, _telling_title() & (migrated | again))
+    # half a per cent (2,778 s and 2,789 s): a short title has to agree to the second. So have two that bear one mark:
+    # "Best of", "Rewind" and "Classic" are also what shows call a series.
+    plain = _same("marked_more") & ~(pl.col("marked_rerun") & pl.col("marked_rerun_b"))
+    by_title = (pl.col("title_words") >= 5) & _alike_length() & plain
+    again = (_apart() >= RERUN_AFTER) & (_same_length() | by_title)
+    migrated = _same_moment() & _same_length()
+    return pl.concat([_edges(pairs, (migrated | again) & ~_numbers_contradict()), _marked_reruns(pairs)])
+
+
+def _marked_reruns(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Each item that says to be a rerun, and the earlier one of its title that is nearest in length.
+
+    Only one: two mailbags of one title stay two when the better of them is told again. And none where several say so
+    and differ in length, since then "Rewind" is the name of something that comes back each year.
+    """
+    of_series = (pl.col("marked_rerun") & pl.col("marked_rerun_b") & (_apart() > _ZONES_APART) & ~_same_second()).any()
+    second_is = pl.col("marked_rerun_b")
+    since = pl.col("stated_at_b") - pl.col("stated_at")
+    agree = (
+        (pl.col("marked_rerun") != second_is)
+        & (pl.when(second_is).then(since).otherwise(-since) >= RERUN_AFTER)
+        & (_length_gap() <= _ABOUT)
+        & _same("marked_more")
+        & ~of_series.over("show", "title_key")
+    )
+    reruns = pairs.filter(agree.fill_null(False)).select(
+        "rank", "rank_b", gap=_length_gap(), rerun=pl.when(second_is).then("rank_b").otherwise("rank")
+    )
+    nearest = reruns.sort("gap", "rank", "rank_b").filter(pl.col("rerun").is_first_distinct())
+    return nearest.select("rank", "rank_b")
 
 
 # ── rules between shows ──────────────────────────────────────────────────────────────────────────────────────────────
