@@ -449,14 +449,17 @@ def _marked_reruns(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _across_shows(ranked: pl.DataFrame, key: str) -> pl.DataFrame:
-    """One guid that nobody makes up twice, or one address, and agreement on the title, or on date and length.
+    """One guid that nobody makes up twice, or one address, and agreement on the title, on date and length, or the file.
 
+    A sister show tells an episode weeks later, as "From our friends: …". For a guid the length to the second is enough
+    to believe that; an address may be a station's "latest.mp3" in all of its feeds, so there the size must agree, too.
     A members' feed may call its version otherwise and cut out the advertising, so there the date alone is enough.
     """
     pairs = _pairs(ranked, [key], _MAX_SHOWS).filter(_differ("show"))
     one_private = pl.col("private") != pl.col("private_b")
     same_when = (_apart() <= dt.timedelta(days=1)) & (_length_gap() <= _NEAR)
-    both_public = (_same("title_key") & ~_lengths_contradict(0.25)) | same_when
+    same_file = _same_length() & (_same("audio_bytes") if key == "audio_key" else True)
+    both_public = (_same("title_key") & ~_lengths_contradict(0.25)) | same_when | same_file
     members = _members_length() & (_same("title_key") | (_apart() <= _MEMBERS_WITHIN))
     return _nearest(pairs.filter(pl.when(one_private).then(members).otherwise(both_public).fill_null(False)))
 

@@ -127,6 +127,34 @@ def test_one_file_and_one_title_in_two_feeds_are_one_episode():
     assert found(one, other) == {"b": ("a", "network")}
 
 
+FILE = "https://cdn.example.org/x.mp3"
+
+
+@pytest.mark.parametrize(
+    ("agreeing", "joined"),
+    [
+        ({"audio_url": FILE, "audio_bytes": 28_983_467}, True),
+        ({"audio_url": FILE, "audio_bytes": 14_401_467, "duration_s": 1800.0}, True),
+        ({"guid": UUID.format(1)}, True),
+        ({"guid": "https://example.org/?p=4711", "duration_s": 1811.0}, True),
+        ({"guid": UUID.format(1), "duration_s": 1800.0}, False),
+        ({"guid": UUID.format(1), "duration_s": None}, False),
+        ({"audio_url": FILE}, False),
+        ({"audio_url": FILE, "audio_bytes": 1811 * 16_000}, False),
+        ({"audio_url": FILE, "audio_bytes": 28_983_467, "duration_s": None}, False),
+        ({"audio_bytes": 28_983_467}, False),
+    ],
+)
+def test_an_episode_that_a_sister_show_tells_a_week_later_is_one(agreeing, joined):
+    one = item("a", show_id="one", title="The great canal") | agreeing
+    week = {"stated_at": NOON + 7 * DAY, "first_seen_at": NOON + 7 * DAY + HOUR}
+    other = item("b", show_id="two", title="From our friends: The great canal", **week) | agreeing
+    assert found(one, other) == ({"b": ("a", "network")} if joined else {})
+    if "duration_s" not in agreeing:
+        assert found(one, other | {"duration_s": 1815.0}) == {}
+    assert found(one, other | {"audio_bytes": 28_983_468, "guid": "b"}) == {}
+
+
 @pytest.mark.parametrize("guid", ["1", "12345", "episode-1-introduction", "00000000-0000-0000-0000-000000000000"])
 def test_numbers_and_slugs_prove_nothing_across_shows(guid):
     assert found(
