@@ -30,14 +30,17 @@ _ZONES: dict[str, float] = {
     **{"hst": -10, "ast": -4, "adt": -3, "nst": -3.5, "ndt": -2.5, "brt": -3, "sgt": 8, "hkt": 8, "awst": 8},
     **{"jst": 9, "kst": 9, "acst": 9.5, "acdt": 10.5, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13, "ist": 5.5},
 }
+# Halves of the day ("7:00 PM", "7:00 p.m.") have a group of their own: they were taken for zones that nobody knows.
 _RFC_822 = re.compile(
     r"(?:[^\W\d]{2,12}\.?,?\s{0,9})?(\d{1,2})[\s-]{1,3}([^\W\d]{3,12})\.?,?[\s-]{1,3}(\d{4}|\d{2})"
-    r"(?:,?\s{1,9}(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d{1,9})?)?\s{0,9}([A-Za-z]{0,5})\s{0,3}([+-]\d{1,2}:?\d{2})?)?"
+    r"(?:,?\s{1,9}(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d{1,9})?)?"
+    r"(?:\s{0,9}([AaPp])\.?[Mm]\b\.?)?\s{0,9}([A-Za-z]{0,5})\s{0,3}([+-]\d{1,2}:?\d{2})?)?"
     r"(?:\s{1,9}\([^()]{0,60}\))?"
 )
 _ISO_8601 = re.compile(
     r"(\d{4})-?(\d{2})-?(\d{2})"
-    r"(?:[T\s]{1,3}(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]\d{1,12})?)?\s{0,3}([A-Za-z]{0,5})\s{0,3}([+-]\d{2}:?(?:\d{2})?)?)?"
+    r"(?:[T\s]{1,3}(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]\d{1,12})?)?"
+    r"(?:\s{0,9}([AaPp])\.?[Mm]\b\.?)?\s{0,3}([A-Za-z]{0,5})\s{0,3}([+-]\d{2}:?(?:\d{2})?)?)?"
 )
 _YEARS = range(1900, 2200)
 # One year less at both ends, so that a zone cannot carry a date over them.
@@ -98,8 +101,8 @@ def _usual_date(value: str) -> datetime | None:
 
 
 def _moment(day: tuple[int, int, int], clock: list[str | None]) -> datetime | None:
-    """The moment of a day's hour, minute, second, zone and offset, each as written or None."""
-    hour, minute, second, zone, offset = clock
+    """The moment of a day's hour, minute, second, half, zone and offset, each as written or None."""
+    hour, minute, second, half, zone, offset = clock
     away = _ZONES.get((zone or "").lower(), 0) * 60
     if offset:
         digits = offset[1:].replace(":", "")
@@ -108,6 +111,8 @@ def _moment(day: tuple[int, int, int], clock: list[str | None]) -> datetime | No
         away = -away if offset[0] == "-" else away
     # Seconds of 60 are leap seconds, hours of 24 the midnight that ends the day.
     hours, minutes, seconds = int(hour or 0), int(minute or 0), min(int(second or 0), 59)
+    if half and hours <= 12:
+        hours = hours % 12 + (12 if half in "Pp" else 0)
     if day[0] not in _YEARS or hours > 24 or minutes > 59 or abs(away) > 15 * 60:
         return None
     try:

@@ -41,6 +41,34 @@ def test_dialects_of_dates(stated: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "hour", "minute"),
+    [
+        ("7:00 PM", 19, 0),
+        ("07:00:00 pm", 19, 0),
+        ("7:00PM GMT", 19, 0),
+        ("7:00 p.m.", 19, 0),
+        ("2:00 PM EST", 19, 0),
+        ("08:00:00 PM +0100", 19, 0),
+        ("7:00 AM", 7, 0),
+        ("12:30 AM", 0, 30),
+        ("12:30 PM", 12, 30),
+        ("00:30 AM", 0, 30),
+        # Software that writes all 24 hours, and the half of the day behind them.
+        ("19:00 PM", 19, 0),
+        ("19:00", 19, 0),
+    ],
+)
+@pytest.mark.parametrize("day", ["Fri, 20 Nov 2026", "20-Nov-26", "ven., 20 novembre 2026", "2026-11-20", "20261120"])
+def test_the_halves_of_a_day_are_no_zones(day: str, written: str, hour: int, minute: int) -> None:
+    assert read_date(f"{day} {written}") == datetime(2026, 11, 20, hour, minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("stated", "hour"), [("07:00:00 AMT", 7), ("07:00:00 PMST", 7), ("08:00 MEZ", 7)])
+def test_zones_that_begin_like_halves_of_a_day_are_zones(stated: str, hour: int) -> None:
+    assert read_date(f"Fri, 20 Nov 2026 {stated}") == SEVEN.replace(hour=hour)
+
+
+@pytest.mark.parametrize(
     "stated",
     [
         "",

@@ -137,7 +137,7 @@ TITLE = "How the canal was dug by hand"
 
 
 def told(name, **changes):
-    return item(guid=name, episode_id=name, title=TITLE, duration_s=1801.0, **changes)
+    return item(guid=name, episode_id=name, title=TITLE, duration_s=1811.0, **changes)
 
 
 def test_an_episode_says_what_it_repeats_and_by_which_rule():
