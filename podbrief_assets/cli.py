@@ -688,6 +688,46 @@ def shows_import(
     )
 
 
+@shows_app.command("export")
+def shows_export(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="Where to; without one, to standard output.", show_default=False),
+    ] = None,
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="With the paid feeds: whoever has such an address hears what you paid for."),
+    ] = False,
+) -> None:
+    """Give the subscription list out as OPML, for another reader or another machine.
+
+    Folders, notes and what other readers wrote come out as they came in. Paid feeds are left out, and addresses that
+    look like theirs cut short, unless you say --private: such an address holds its reader's token.
+    """
+    from podbrief_assets.episodes import feed_state, identity, listing
+    from podbrief_assets.lake.files import write_bytes
+
+    home = Home.from_environment()
+    if file is not None and file.resolve() == home.subscriptions.resolve():
+        raise BadArgument(f"{file} is the subscription list itself", "give another file")
+    opml, left_out = _opml(home), 0
+    if not private:
+        states = feed_state.load(_database(home))
+        left_out = opml.leave_out_private(
+            lambda one: listing.is_private(one, states.get(identity.canonical_feed_address(one.feed_url)))
+        )
+    if file is not None:
+        write_bytes(file.resolve(), opml.to_bytes(), new_mode=0o600 if private else None)
+        out.print(f"{_count(len(opml.listed.subscriptions), 'show')} in {_plain(file)}", soft_wrap=True)
+    elif out.is_terminal:
+        # What strangers wrote acts on a terminal; as character references it says the same and does nothing.
+        typer.echo(opml.to_bytes().decode().encode("ascii", "xmlcharrefreplace"), nl=False)
+    else:
+        typer.echo(opml.to_bytes(), nl=False)
+    if left_out:
+        err.print(f"{_count(left_out, 'paid feed')} left out, whose addresses hold tokens: --private gives them out")
+
+
 @shows_app.command("list")
 def shows_list() -> None:
     """List the shows, and how their last scan went."""

@@ -424,7 +424,7 @@ def test_a_damaged_list_is_read_and_never_rewritten(
     content = f"<opml><body>\n{shows_in_it}</body></opml>".replace('h4.example/f"', "h4.example/f")
     path = kept(home, content)
     (tmp_path / "more.opml").write_text(KEPT_BY_HAND)
-    for command in (("add", feed), ("remove", "s1"), ("import", str(tmp_path / "more.opml"))):
+    for command in (("add", feed), ("remove", "s1"), ("import", str(tmp_path / "more.opml")), ("export",)):
         told = one_line(podbrief("shows", *command, status=1))
         assert f"{path} is damaged at line 7, column 1, or shortly before: mend it there" in told
         assert path.read_text() == content
@@ -434,6 +434,7 @@ def test_a_damaged_list_is_read_and_never_rewritten(
     monkeypatch.setenv("PODBRIEF_HOME", str(tmp_path / "other"))
     imported = podbrief("shows", "import", str(path))
     assert "8 shows added" in imported.stdout and "the file is damaged at line 7" in imported.stderr
+    assert "8 shows in " in podbrief("shows", "export", str(tmp_path / "out.opml")).stdout
 
 
 def test_two_shows_that_are_added_at_once_are_both_there(home: Home, network: Network):
@@ -495,6 +496,61 @@ def test_a_list_is_its_owners_alone_unless_somebody_said_otherwise(home: Home, t
     home.subscriptions.symlink_to(moved)
     podbrief("shows", "remove", "https://a.example/f?token=s3cret")
     assert home.subscriptions.is_symlink() and len(shows.read_opml(moved.read_bytes())) == 3
+
+
+def test_a_list_comes_out_as_it_came_in(home: Home, tmp_path: Path):
+    (tmp_path / "in.opml").write_text(KEPT_BY_HAND)
+    told = podbrief("shows", "import", str(tmp_path / "in.opml"))
+    assert "1 show added, 0 there already; 1 show in " in told.stdout
+    assert [line.partition(":")[0].strip() for line in lines(told.stderr)] == [
+        "“Typo” is not scanned",
+        "“one” stands in the list more than once",
+    ]
+    given_out = podbrief("shows", "export", data=True)
+    assert given_out.stdout.partition("\n")[2] == KEPT_BY_HAND and given_out.stderr == ""
+    assert "1 show in " in podbrief("shows", "export", str(tmp_path / "out.opml")).stdout
+    assert (tmp_path / "out.opml").read_text() == given_out.stdout
+    assert "0 shows added, 1 there already" in podbrief("shows", "import", str(tmp_path / "out.opml")).stdout
+    assert home.subscriptions.read_text() == given_out.stdout
+
+
+def test_paid_feeds_are_given_out_only_when_it_is_said(home: Home, tmp_path: Path):
+    out = tmp_path / "out.opml"
+    for number, show in enumerate(
+        ["https://open.example/f", "https://a.example/f?token=s3cret", "https://b.example/f"]
+    ):
+        podbrief("shows", "add", "--no-check", *(["--private"] if number == 2 else []), show)
+    podbrief("shows", "add", "--no-check", "https://moved.example/f")
+    state = feed_state.FeedState(
+        address="moved.example/f", feed_url="https://moved.example/f", fetched_url="https://now.example/f?token=s3cret"
+    )
+    feed_state.save(DatabaseResource(url=home.database_url).engine, [state])
+    told = podbrief("shows", "export", str(out))
+    assert "1 show in " in told.stdout
+    assert told.stderr == "3 paid feeds left out, whose addresses hold tokens: --private gives them out\n"
+    assert [one.feed_url for one in shows.read_opml(out.read_bytes())] == ["https://open.example/f"]
+    out.unlink()
+    told = podbrief("shows", "export", "--private", str(out))
+    assert "4 shows in " in told.stdout and told.stderr == "" and mode(out) == 0o600
+    assert out.read_bytes() == home.subscriptions.read_bytes()
+    assert "token" in podbrief("shows", "export", "--help").stdout
+
+
+def test_a_list_that_is_shown_on_a_terminal_does_nothing_to_it(home: Home, monkeypatch: pytest.MonkeyPatch):
+    kept(home, KEPT_BY_HAND.replace("Typo", "\u202e\x9b31m日本語"))
+    monkeypatch.setattr(cli, "out", cli.Console(force_terminal=True))
+    shown = podbrief("shows", "export").stdout
+    assert shown.isascii() and "&#8238;&#155;31m&#26085;" in shown
+
+
+def test_the_list_is_never_exported_onto_itself(home: Home):
+    podbrief("shows", "add", "--no-check", "https://a.example/f?token=s3cret")
+    before = home.subscriptions.read_bytes()
+    assert "is the subscription list itself" in one_line(
+        podbrief("shows", "export", str(home.root / "." / "shows.opml"), status=2)
+    )
+    assert home.subscriptions.read_bytes() == before
+    assert podbrief("shows", "export", data=True).stdout.count("<outline") == 0
 
 
 # ------------------------------------------------------------------------------------------------------- subscribers
