@@ -37,7 +37,8 @@ from podbrief_assets.lake.paths import Home
 if TYPE_CHECKING:
     from podbrief_assets.episodes.discovery import Found
     from podbrief_assets.episodes.feed_state import FeedState
-    from podbrief_assets.episodes.shows import Subscription
+    from podbrief_assets.episodes.opml import Opml
+    from podbrief_assets.episodes.shows import Subscription, SubscriptionList
     from podbrief_assets.runner import DayReport
 
 _COLUMN_WIDTH = 12  # what a column of a query's answer needs on a terminal to be worth looking at
@@ -433,12 +434,16 @@ def _subscribe_sample(home: Home, feeds: "Sequence[str]", subscribers_csv: Path)
     from podbrief_assets.subscribers import database as subscribers
     from podbrief_assets.subscribers.importing import read_csv
 
-    strangers = [one.feed_url for one in _subscriptions(home) if one.feed_url not in feeds]
-    if strangers:
-        raise NotTheSample(
-            f"{home.root} holds shows that are not the sample's", "set PODBRIEF_HOME to an empty folder, as data/demo"
-        )
-    _save(home, [shows.Subscription(feed) for feed in feeds])
+    with _editing(home) as opml:
+        known = opml.listed.subscriptions
+        if any(one.feed_url not in feeds for one in known):
+            raise NotTheSample(
+                f"{home.root} holds shows that are not the sample's",
+                "set PODBRIEF_HOME to an empty folder, as data/demo",
+            )
+        for feed in feeds:
+            if shows.listed(known, feed) is None:
+                opml.add(feed)
     listed = read_csv(_read(subscribers_csv))
     with session(_database(home)) as transaction:
         subscribers.add_all(transaction, listed.rows)
@@ -514,17 +519,46 @@ def _brief_text(home: Home, subscriber: str, day: dt.date) -> str:
 # -------------------------------------------------------------------------------------------------------------- shows
 
 
-def _subscriptions(home: Home) -> "list[Subscription]":
+def _listed(home: Home) -> "SubscriptionList":
+    """The subscription list, as a scan reads it: of a damaged one, what can be read."""
     from podbrief_assets.episodes import shows
 
-    return shows.read_opml(home.subscriptions.read_bytes()) if home.subscriptions.exists() else []
+    return shows.read_opml_file(home.subscriptions.read_bytes() if home.subscriptions.exists() else shows.write_opml())
 
 
-def _save(home: Home, subscriptions: "Sequence[Subscription]") -> None:
-    from podbrief_assets.episodes import shows
-    from podbrief_assets.lake.files import write_bytes
+def _opml(home: Home) -> "Opml":
+    """The subscription list, as it can be edited; one that is damaged is refused."""
+    from podbrief_assets.episodes.opml import Opml
 
-    write_bytes(home.subscriptions, shows.write_opml(subscriptions))
+    path = home.subscriptions
+    return Opml.parse(path.read_bytes(), f"the subscription list {path}") if path.exists() else Opml.new()
+
+
+@contextmanager
+def _editing(home: Home) -> "Iterator[Opml]":
+    """The subscription list, which nobody else changes meanwhile; it is written when the block ends without an error.
+
+    Whoever needs an answer from a server asks before: others wait here.
+    """
+    from podbrief_assets.lake.files import locked, write_bytes
+
+    place = home.subscriptions.resolve()  # a link to where somebody keeps it stays one
+    with locked(place):
+        opml = _opml(home)
+        yield opml
+        if opml.changed:
+            # Addresses of paid feeds hold tokens: whoever wants others to read it has to say so.
+            write_bytes(place, opml.to_bytes(), new_mode=0o600)
+
+
+def _tell(lines: "Sequence[str]", limit: int = 5) -> None:
+    """What is to be known of a list's entries, on standard error."""
+    from podbrief_assets.episodes import hushing
+
+    for line in lines[:limit]:
+        err.print(f"  {_plain(hushing.hushed_where_private(line))}", soft_wrap=True)
+    if len(lines) > limit:
+        err.print(f"  and {len(lines) - limit:,} more: `podbrief shows list` tells of all")
 
 
 def _fetch(url: str) -> tuple[bytes, str]:
@@ -559,31 +593,32 @@ def shows_add(
     """
     from podbrief_assets.episodes import hushing, listing, shows
 
-    home = Home.from_environment()
-    before, address = _subscriptions(home), shows.feed_address(url)
+    home, address = Home.from_environment(), shows.feed_address(url)
+    # Told before anybody is asked: that the list is damaged, or has the show.
+    before = _opml(home)
     if _retired(home, address) is None:
-        shows.add(before, address)  # told before anybody is asked, where it is there already
+        before.add(address)
     found, says = _found(address, check)
     address = found.feed_url if found else address
     title = found.feed.show.title if found else None
     retired = _retired(home, address)
-    after = list(before)
-    if retired is None or shows.listed(before, address) is None:
-        after = shows.add(before, address, title)
-        after[-1] = after[-1] if private is None else replace(after[-1], private=private)
-        says += "; it is a paid feed: nothing of it is published" if after[-1].private else ""
+    with _editing(home) as opml:
+        if retired is None or shows.listed(opml.listed.subscriptions, address) is None:
+            added = opml.add(address, title, is_private=private)
+            says += "; it is a paid feed: nothing of it is published" if added.private else ""
+        after = opml.listed
     if retired is not None:
         _revive(home, retired)
         says += "; it was retired, and is scanned again"
-    _save(home, after)
-    hidden = listing.is_private(shows.listed(after, address) or shows.Subscription(address), None)
+    hidden = listing.is_private(shows.listed(after.subscriptions, address) or shows.Subscription(address), None)
     says = hushing.hushed(says) if hidden else says
     out.print(f"added {_plain(title or listing.shown(address, is_private=hidden), 200)}{_plain(says)}", soft_wrap=True)
     for other in found.others if found else ():
         where = listing.shown(other.url, is_private=listing.is_private(shows.Subscription(other.url), None))
         named = f"{_plain(other.title or 'another feed', 200)} {_plain(where)}"
         out.print(f"  not added: {named}", soft_wrap=True)
-    out.print(f"{_count(len(after), 'show')} in {_plain(home.subscriptions)}", soft_wrap=True)
+    out.print(f"{_count(len(after.subscriptions), 'show')} in {_plain(home.subscriptions)}", soft_wrap=True)
+    _tell(after.skipped)
 
 
 def _found(address: str, check: bool) -> "tuple[Found | None, str]":
@@ -628,23 +663,69 @@ def _revive(home: Home, state: "FeedState") -> None:
 def shows_import(
     source: Annotated[str, typer.Argument(metavar="FILE-OR-URL", help="An OPML file, or the address of one.")],
 ) -> None:
-    """Add every show of an OPML file; those that are there already stay as they are."""
-    from podbrief_assets.episodes import identity, shows
+    """Add every show of an OPML file, each in its folder; those that are there already stay as they are.
+
+    The first list is taken over as it is, with notes and empty folders; later ones give their new shows.
+    """
+    from podbrief_assets.episodes import shows
+    from podbrief_assets.episodes.opml import Opml
 
     home = Home.from_environment()
     content = _fetch(source)[0] if source.startswith(("http://", "https://")) else _read(Path(source))
-    listed = shows.read_opml_file(content)
-    before = _subscriptions(home)
-    known = {identity.canonical_feed_address(one.feed_url) for one in before}
-    new = [one for one in listed.subscriptions if identity.canonical_feed_address(one.feed_url) not in known]
-    _save(home, [*before, *new])
-    for line in listed.skipped:
-        err.print(f"  {_plain(line)}", soft_wrap=True)
+    told = shows.read_opml_file(content)
+    given = Opml.salvaged(content, "the subscription list")
+    with _editing(home) as opml:
+        before = len(opml.listed.subscriptions)
+        opml.merge(given)
+        after = len(opml.listed.subscriptions)
+    lines = [*told.skipped, *told.repeated]
+    _tell(lines, len(lines))
+    new = after - before
     out.print(
-        f"{_count(len(new), 'show')} added, {len(listed.subscriptions) - len(new):,} there already; "
-        f"{_count(len(before) + len(new), 'show')} in {_plain(home.subscriptions)}",
+        f"{_count(new, 'show')} added, {len(given.listed.subscriptions) - new:,} there already; "
+        f"{_count(after, 'show')} in {_plain(home.subscriptions)}",
         soft_wrap=True,
     )
+
+
+@shows_app.command("export")
+def shows_export(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="Where to; without one, to standard output.", show_default=False),
+    ] = None,
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="With the paid feeds: whoever has such an address hears what you paid for."),
+    ] = False,
+) -> None:
+    """Give the subscription list out as OPML, for another reader or another machine.
+
+    Folders, notes and what other readers wrote come out as they came in. Paid feeds are left out, and addresses that
+    look like theirs cut short, unless you say --private: such an address holds its reader's token.
+    """
+    from podbrief_assets.episodes import feed_state, identity, listing
+    from podbrief_assets.lake.files import write_bytes
+
+    home = Home.from_environment()
+    if file is not None and file.resolve() == home.subscriptions.resolve():
+        raise BadArgument(f"{file} is the subscription list itself", "give another file")
+    opml, left_out = _opml(home), 0
+    if not private:
+        states = feed_state.load(_database(home))
+        left_out = opml.leave_out_private(
+            lambda one: listing.is_private(one, states.get(identity.canonical_feed_address(one.feed_url)))
+        )
+    if file is not None:
+        write_bytes(file.resolve(), opml.to_bytes(), new_mode=0o600 if private else None)
+        out.print(f"{_count(len(opml.listed.subscriptions), 'show')} in {_plain(file)}", soft_wrap=True)
+    elif out.is_terminal:
+        # What strangers wrote acts on a terminal; as character references it says the same and does nothing.
+        typer.echo(opml.to_bytes().decode().encode("ascii", "xmlcharrefreplace"), nl=False)
+    else:
+        typer.echo(opml.to_bytes(), nl=False)
+    if left_out:
+        err.print(f"{_count(left_out, 'paid feed')} left out, whose addresses hold tokens: --private gives them out")
 
 
 @shows_app.command("list")
@@ -653,8 +734,8 @@ def shows_list() -> None:
     from podbrief_assets.episodes import feed_state, hushing, listing
 
     home = Home.from_environment()
-    rows = []
-    for subscription, state in _scanned(home):
+    rows, listed = [], _listed(home)
+    for subscription, state in _scanned(home, listed.subscriptions):
         private = listing.is_private(subscription, state)
         read = f"{state.last_success_at:%Y-%m-%d %H:%M}" if state and state.last_success_at else "never"
         trouble = "not scanned yet" if state is None else state.last_error or ("opted out" if state.blocked else "fine")
@@ -668,6 +749,7 @@ def shows_list() -> None:
         _print_table(("show", "address", "last read", "state"), rows)
     else:
         out.print("no shows yet: `podbrief shows add URL` or `podbrief shows import FILE`")
+    _tell(listed.skipped, len(listed.skipped))
 
 
 @shows_app.command("retry")
@@ -694,29 +776,30 @@ def shows_remove(
     from podbrief_assets.episodes import listing, shows
 
     home = Home.from_environment()
-    scanned = _scanned(home)
-    before = [subscription for subscription, _ in scanned]
-    ids = {subscription.feed_url: state.show_id for subscription, state in scanned if state and state.show_id}
-    try:
-        after = shows.remove(before, show, ids)
-    except shows.UnknownShow:
-        # The list of a show that was added while it could not be read has no title; its feed has one since.
-        titled = [subscription for subscription, state in scanned if state and state.title == show.strip()]
-        if len(titled) != 1:
-            raise
-        after = [one for one in before if one is not titled[0]]
-    _save(home, after)
-    gone = next(one for one in before if one not in after)
-    name = gone.title or listing.shown(gone.feed_url, is_private=listing.is_private(gone, None))
-    out.print(f"removed {_plain(name, 200)}; {_count(len(after), 'show')} left", soft_wrap=True)
+    with _editing(home) as opml:
+        scanned = _scanned(home, opml.listed.subscriptions)
+        ids = {one.feed_url: state.show_id for one, state in scanned if state and state.show_id}
+        try:
+            gone = shows.meant(opml.listed.subscriptions, show, ids)
+        except shows.UnknownShow:
+            # The list of a show that was added while it could not be read has no title; its feed has one since.
+            titled = [one for one, state in scanned if state and state.title == show.strip()]
+            if len(titled) != 1:
+                raise
+            gone = titled[0]
+        opml.remove(gone)
+        after = opml.listed
+    name = gone.title or listing.shown(gone.feed_url, is_private=listing.is_private(gone, dict(scanned)[gone]))
+    out.print(f"removed {_plain(name, 200)}; {_count(len(after.subscriptions), 'show')} left", soft_wrap=True)
+    _tell(after.skipped)
 
 
-def _scanned(home: Home) -> "list[tuple[Subscription, FeedState | None]]":
+def _scanned(home: Home, subscriptions: "Sequence[Subscription]") -> "list[tuple[Subscription, FeedState | None]]":
     """The subscribed shows, each with what its last scan left."""
     from podbrief_assets.episodes import feed_state, identity
 
     states = feed_state.load(_database(home))
-    return [(one, states.get(identity.canonical_feed_address(one.feed_url))) for one in _subscriptions(home)]
+    return [(one, states.get(identity.canonical_feed_address(one.feed_url))) for one in subscriptions]
 
 
 def _read(path: Path) -> bytes:

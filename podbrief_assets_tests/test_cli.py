@@ -4,8 +4,10 @@ import csv
 import datetime as dt
 import io
 import json
+import stat
 import subprocess
 import sys
+import threading
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -324,13 +326,13 @@ def test_a_private_address_is_refused_and_the_remedy_names_the_switch(
     assert "1 show added, 0 there already" in podbrief("shows", "import", f"{network.base}/list.opml").stdout
 
 
-def test_a_list_is_merged_and_what_is_left_out_is_told(home: Home, tmp_path: Path):
+def test_a_list_is_merged_and_what_is_no_subscription_is_told(home: Home, tmp_path: Path):
     listed = [shows.Subscription(f"https://example.org/{name}.xml", HOSTILE) for name in "abc"]
     file = tmp_path / "list.opml"
     file.write_bytes(shows.write_opml(listed[:2]).replace(b"</body>", b'<outline text="x" xmlUrl="ftp://x"/></body>'))
     told = podbrief("shows", "import", str(file))
     assert "2 shows added, 0 there already; 2 shows in " in told.stdout
-    assert "“x” was left out: " in told.stderr
+    assert "“x” is not scanned: " in told.stderr
     file.write_bytes(shows.write_opml(listed))
     assert "1 show added, 2 there already; 3 shows in " in podbrief("shows", "import", str(file)).stdout
     assert len(lines(podbrief("shows", "list").stdout)) == 4, "a line a show"
@@ -369,6 +371,186 @@ def test_a_show_is_removed_by_the_name_that_the_list_shows(home: Home):
     assert "1 show left" in podbrief("shows", "remove", "Its own title").stdout
     (left,) = shows.read_opml(home.subscriptions.read_bytes())
     assert left.feed_url == "https://example.org/other.xml"
+
+
+KEPT_BY_HAND = """\
+<opml version="2.0"><head><title>Jo's list</title></head><body>
+<!-- mine -->
+<outline text="Tech talk" title="Technology" category="/x">
+  <outline text="one" xmlUrl="https://one.example/f" htmlUrl="https://one.example"/>
+</outline>
+<outline text="B"><outline text="one" xmlUrl="https://one.example/f" description="l1&#10;l2"/></outline>
+<outline text="Typo" xmlUrl="htps://two.example/f"/>
+<outline text="Empty"/>
+</body></opml>
+"""
+
+
+def kept(home: Home, content: str, mode: int = 0o644) -> Path:
+    """A subscription list that somebody keeps by hand."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    home.subscriptions.write_text(content)
+    home.subscriptions.chmod(mode)
+    return home.subscriptions
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_what_an_edit_is_not_about_stays_in_the_list_as_it_was(home: Home):
+    path = kept(home, KEPT_BY_HAND)
+    told = podbrief("shows", "add", "--no-check", "https://new.example/f")
+    assert "2 shows in " in told.stdout
+    assert lines(told.stderr) == [
+        "“Typo” is not scanned: “htps://two.example/f” is no http or https address: give the feed's address as "
+        "https://…; a show's web page names it, often behind the word RSS"
+    ]
+    new = '<outline type="rss" xmlUrl="https://new.example/f"/>\n'
+    assert path.read_text().partition("\n")[2] == KEPT_BY_HAND.replace("</body>", f"{new}</body>")
+    assert "“Typo” is not scanned" in podbrief("shows", "list").stderr
+    told = podbrief("shows", "remove", "https://new.example/f")
+    assert "1 show left" in told.stdout and "“Typo” is not scanned" in told.stderr
+    assert path.read_text().partition("\n")[2] == KEPT_BY_HAND
+    podbrief("shows", "remove", "one")
+    assert "one.example" not in path.read_text() and "Empty" in path.read_text()
+
+
+def test_a_damaged_list_is_read_and_never_rewritten(
+    home: Home, network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    feed = network.feed("tech", [])
+    shows_in_it = "".join(f'<outline text="s{i}" xmlUrl="https://h{i}.example/f"/>\n' for i in range(10))
+    content = f"<opml><body>\n{shows_in_it}</body></opml>".replace('h4.example/f"', "h4.example/f")
+    path = kept(home, content)
+    (tmp_path / "more.opml").write_text(KEPT_BY_HAND)
+    for command in (("add", feed), ("remove", "s1"), ("import", str(tmp_path / "more.opml")), ("export",)):
+        told = one_line(podbrief("shows", *command, status=1))
+        assert f"{path} is damaged at line 7, column 1, or shortly before: mend it there" in told
+        assert path.read_text() == content
+    assert not network.log, "nobody was asked"
+    listed = podbrief("shows", "list")
+    assert "s1" in listed.stdout and "the file is damaged at line 7" in listed.stderr
+    monkeypatch.setenv("PODBRIEF_HOME", str(tmp_path / "other"))
+    imported = podbrief("shows", "import", str(path))
+    assert "8 shows added" in imported.stdout and "the file is damaged at line 7" in imported.stderr
+    assert "8 shows in " in podbrief("shows", "export", str(tmp_path / "out.opml")).stdout
+
+
+def test_two_shows_that_are_added_at_once_are_both_there(home: Home, network: Network):
+    """Both feeds are answered only once both were asked for: each command has read the list by then."""
+    kept(home, KEPT_BY_HAND)
+    both = threading.Barrier(2)
+    for name in ("a", "b"):
+        network.feed(name, [])
+        answer = network.answers[f"/{name}.xml"]
+        assert isinstance(answer, Answer)
+
+        def meet(handler: Any, body: bytes = answer.body) -> None:
+            both.wait(60)
+            handler.send_response(200)
+            handler.send_header("Content-Type", "application/rss+xml")
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+
+        network.answers[f"/{name}.xml"] = meet
+    command = [sys.executable, "-m", "podbrief_assets.cli", "shows", "add"]
+    adding = [
+        subprocess.Popen([*command, f"{network.base}/{name}.xml"], stdout=subprocess.PIPE, text=True) for name in "ab"
+    ]
+    said = sorted(process.communicate(timeout=120)[0].splitlines()[-1].partition(" in ")[0] for process in adding)
+    assert [process.returncode for process in adding] == [0, 0]
+    assert said == ["2 shows", "3 shows"]
+    assert {one.title for one in shows.read_opml(home.subscriptions.read_bytes())} == {"one", "A Hour", "B Hour"}
+
+
+def test_a_list_that_changed_while_another_was_fetched_keeps_the_change(home: Home, network: Network):
+    feed = network.feed("tech", [])
+
+    def change(handler: Any) -> None:
+        podbrief("shows", "add", "--no-check", "https://meanwhile.example/f")
+        body = shows.write_opml([shows.Subscription(feed)])
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    network.answers["/list.opml"] = change
+    command = [sys.executable, "-m", "podbrief_assets.cli", "shows", "import", f"{network.base}/list.opml"]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert ended.stdout.startswith("1 show added, 0 there already; 2 shows in ")
+    assert len(shows.read_opml(home.subscriptions.read_bytes())) == 2
+
+
+def test_a_list_is_its_owners_alone_unless_somebody_said_otherwise(home: Home, tmp_path: Path):
+    podbrief("shows", "add", "--no-check", "https://a.example/f?token=s3cret")
+    assert mode(home.subscriptions) == 0o600
+    for said in (0o640, 0o664, 0o600):
+        home.subscriptions.chmod(said)
+        podbrief("shows", "add", "--no-check", f"https://{said}.example/f")
+        assert mode(home.subscriptions) == said
+    assert [path.name for path in home.root.glob(".shows.opml*")] == [".shows.opml.lock"]
+    moved = tmp_path / "dotfiles.opml"
+    home.subscriptions.rename(moved)
+    home.subscriptions.symlink_to(moved)
+    podbrief("shows", "remove", "https://a.example/f?token=s3cret")
+    assert home.subscriptions.is_symlink() and len(shows.read_opml(moved.read_bytes())) == 3
+
+
+def test_a_list_comes_out_as_it_came_in(home: Home, tmp_path: Path):
+    (tmp_path / "in.opml").write_text(KEPT_BY_HAND)
+    told = podbrief("shows", "import", str(tmp_path / "in.opml"))
+    assert "1 show added, 0 there already; 1 show in " in told.stdout
+    assert [line.partition(":")[0].strip() for line in lines(told.stderr)] == [
+        "“Typo” is not scanned",
+        "“one” stands in the list more than once",
+    ]
+    given_out = podbrief("shows", "export", data=True)
+    assert given_out.stdout.partition("\n")[2] == KEPT_BY_HAND and given_out.stderr == ""
+    assert "1 show in " in podbrief("shows", "export", str(tmp_path / "out.opml")).stdout
+    assert (tmp_path / "out.opml").read_text() == given_out.stdout
+    assert "0 shows added, 1 there already" in podbrief("shows", "import", str(tmp_path / "out.opml")).stdout
+    assert home.subscriptions.read_text() == given_out.stdout
+
+
+def test_paid_feeds_are_given_out_only_when_it_is_said(home: Home, tmp_path: Path):
+    out = tmp_path / "out.opml"
+    for number, show in enumerate(
+        ["https://open.example/f", "https://a.example/f?token=s3cret", "https://b.example/f"]
+    ):
+        podbrief("shows", "add", "--no-check", *(["--private"] if number == 2 else []), show)
+    podbrief("shows", "add", "--no-check", "https://moved.example/f")
+    state = feed_state.FeedState(
+        address="moved.example/f", feed_url="https://moved.example/f", fetched_url="https://now.example/f?token=s3cret"
+    )
+    feed_state.save(DatabaseResource(url=home.database_url).engine, [state])
+    told = podbrief("shows", "export", str(out))
+    assert "1 show in " in told.stdout
+    assert told.stderr == "3 paid feeds left out, whose addresses hold tokens: --private gives them out\n"
+    assert [one.feed_url for one in shows.read_opml(out.read_bytes())] == ["https://open.example/f"]
+    out.unlink()
+    told = podbrief("shows", "export", "--private", str(out))
+    assert "4 shows in " in told.stdout and told.stderr == "" and mode(out) == 0o600
+    assert out.read_bytes() == home.subscriptions.read_bytes()
+    assert "token" in podbrief("shows", "export", "--help").stdout
+
+
+def test_a_list_that_is_shown_on_a_terminal_does_nothing_to_it(home: Home, monkeypatch: pytest.MonkeyPatch):
+    kept(home, KEPT_BY_HAND.replace("Typo", "\u202e\x9b31m日本語"))
+    monkeypatch.setattr(cli, "out", cli.Console(force_terminal=True))
+    shown = podbrief("shows", "export").stdout
+    assert shown.isascii() and "&#8238;&#155;31m&#26085;" in shown
+
+
+def test_the_list_is_never_exported_onto_itself(home: Home):
+    podbrief("shows", "add", "--no-check", "https://a.example/f?token=s3cret")
+    before = home.subscriptions.read_bytes()
+    assert "is the subscription list itself" in one_line(
+        podbrief("shows", "export", str(home.root / "." / "shows.opml"), status=2)
+    )
+    assert home.subscriptions.read_bytes() == before
+    assert podbrief("shows", "export", data=True).stdout.count("<outline") == 0
 
 
 # ------------------------------------------------------------------------------------------------------- subscribers

@@ -1,14 +1,15 @@
-"""The subscription list: read and write it as OPML, add to it, remove from it.
+"""The subscription list: what an OPML file means, as plain values.
 
-Belongs here: what an OPML file means, and operations on lists of subscriptions as plain values.
-Doesn't: where the file lies (resources.py), fetching a list or a feed from an address (scan.py, cli.py).
+Belongs here: reading a list, however damaged, which show somebody means, and a new file for shows that are known.
+Doesn't: editing a file that somebody has (opml.py), where it lies (resources.py), fetching a list or a feed from an
+address (scan.py, cli.py).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,33 +17,22 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from podbrief_assets import net
-from podbrief_assets.episodes import identity, private
-from podbrief_assets.episodes.feed import (
-    MAX_ADDRESS_CHARS,
-    EmptyFeed,
-    NotAFeed,
-    open_xml,
-    parser_options,
-    repair_xml,
-)
+from podbrief_assets.episodes import hushing, identity, private
 from podbrief_assets.episodes.markup import MAX_TITLE_CHARS
+from podbrief_assets.episodes.values import MAX_ADDRESS_CHARS
+from podbrief_assets.episodes.xml import EmptyFeed, NotAFeed, OpenedXml, open_xml, parser_options, repair_xml
 from podbrief_assets.errors import PermanentFailure
 
 MAX_SUBSCRIPTIONS = 200_000
 MAX_FOLDERS = 16
-MAX_ATTRIBUTES = 30
-MAX_ATTRIBUTE_CHARS = 5_000
+OUTLINE = "{*}outline"
 
 # What XML cannot hold, and line breaks.
 _NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 # "feed://host/rss" and "feed:https://host/rss" are how browsers and players hand a subscription on.
 _FEED_SCHEME = re.compile(r"(?:feed|itpc|pcast|podcast)s?:(?://)?", re.IGNORECASE)
 _WEB_SCHEME = re.compile(r"https?://", re.IGNORECASE)
-# Attributes of an outline that podbrief understands, in lower case; the others are kept as they are.
-_UNDERSTOOD = frozenset({"text", "title", "xmlurl", "private"})
 _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
-# What a repaired file may have for a name could not be written again.
-_WRITABLE_NAME = re.compile(r"(?:\{[^{}\s]{1,200}\})?[A-Za-z_][A-Za-z0-9_.-]{0,100}")
 
 
 class SubscriptionError(PermanentFailure):
@@ -77,25 +67,51 @@ class Subscription:
         feed_url: Its address, http or https.
         title: What the list calls it, or None.
         folders: The outlines that it stands in, outermost first.
-        text: The list's other name for it, where an outline's `text` is not its `title`; else None.
         private: Whether it is a paid feed, to be heard by its subscriber only: nothing of it is ever published.
-        attributes: What else the outline says of it (`htmlUrl`, `description`, `category`), as written there.
     """
 
     feed_url: str
     title: str | None = None
     folders: tuple[str, ...] = ()
-    text: str | None = None
     private: bool = False
-    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What podbrief understands of an outline; without an address it is a folder.
+
+    Attributes:
+        title: What readers show, or None.
+        address: As written; may be empty or no address at all.
+        private: What it says of being a paid feed, in lower case; mostly nothing.
+    """
+
+    title: str | None
+    address: str
+    private: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoSubscription:
+    """An entry that was meant to be a subscription: why it is none, and whether it was to be a paid feed's."""
+
+    reason: str
+    private: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionList:
-    """An OPML file that was read: its subscriptions, and a line for each entry that is none, with the reason."""
+    """An OPML file that was read.
+
+    Attributes:
+        subscriptions: One for each show, in the order in which the file names them first.
+        skipped: A line for each entry that was meant to be a subscription and is none, with the reason.
+        repeated: A line for each further entry of a show, as one that stands in two folders has.
+    """
 
     subscriptions: list[Subscription]
     skipped: list[str]
+    repeated: list[str] = field(default_factory=list)
 
 
 def feed_address(text: str) -> str:
@@ -128,105 +144,132 @@ def feed_address(text: str) -> str:
 
 
 def read_opml(content: bytes) -> list[Subscription]:
-    """The subscriptions of an OPML file, without what `read_opml_file` tells of the entries that are none."""
+    """The subscriptions of an OPML file, without what `read_opml_file` tells of the other entries."""
     return read_opml_file(content).subscriptions
 
 
 def read_opml_file(content: bytes) -> SubscriptionList:
-    """Read a subscription list.
+    """Read a subscription list; of a damaged one, what can be read.
 
     Outlines may be nested; those without an address are folders. `title` counts before `text`, as in other readers.
-    Of several entries with the same canonical address the first is kept. Where an outline does not say whether it is
-    `private`, its address does.
+    Entries with the same canonical address are one show. Where an outline does not say whether it is `private`, its
+    address does.
 
     Raises:
         NotASubscriptionList: The file is empty, a web page, or XML of another kind.
         FeedRefused: It declares entities, or is too large.
     """
-    remedy = "export the subscriptions again as OPML from wherever they are kept"
+    xml = open_opml(content, "the subscription list")
     try:
-        xml = open_xml(content, "the subscription list")
-    except (EmptyFeed, NotAFeed) as error:
-        raise NotASubscriptionList(error.what, remedy) from error
-    if xml.root.lower() != "opml":
-        raise NotASubscriptionList(f"the subscription list is XML of another kind: <{xml.root[:60]}>", remedy)
-    try:
-        return _read_outlines(xml.data, recover=False)
-    except etree.XMLSyntaxError:
-        read = _read_outlines(repair_xml(xml), recover=True)
-        read.skipped.insert(0, f"the file is damaged: {len(read.subscriptions)} subscriptions could be read; {remedy}")
+        return collected(entries(_parsed(xml.data, recover=False)))
+    except etree.XMLSyntaxError as error:
+        read = collected(entries(_parsed(repair_xml(xml), recover=True)))
+        line = (error.lineno or 1) + xml.content.count(b"\n", 0, xml.start)
+        read.skipped.insert(
+            0,
+            f"the file is damaged at line {line} or shortly before it: {len(read.subscriptions)} subscriptions could be"
+            " read; mend the line, or export the subscriptions again as OPML from wherever they are kept",
+        )
         return read
 
 
-def _read_outlines(data: bytes | memoryview, *, recover: bool) -> SubscriptionList:
-    subscriptions: dict[str, Subscription] = {}
-    skipped: list[str] = []
+def open_opml(content: bytes, what: str) -> OpenedXml:
+    """Find the root of an OPML file; errors name it as `what`.
+
+    Raises:
+        NotASubscriptionList, FeedRefused: as for `read_opml_file`.
+    """
+    remedy = "export the subscriptions again as OPML from wherever they are kept"
+    try:
+        xml = open_xml(content, what)
+    except (EmptyFeed, NotAFeed) as error:
+        raise NotASubscriptionList(error.what, remedy) from error
+    if xml.root.lower() != "opml":
+        raise NotASubscriptionList(f"{what} is XML of another kind: <{xml.root[:60]}>", remedy)
+    return xml
+
+
+def _parsed(data: bytes | memoryview, *, recover: bool) -> Iterator[tuple[str, Any]]:
+    """The outlines' starts and ends; an outline that ended is forgotten, since a list may have many thousands."""
+    events = ("start", "end")
+    for event, outline in etree.iterparse(BytesIO(data), events, tag=OUTLINE, **parser_options(recover=recover)):
+        yield event, outline
+        if event == "end":
+            outline.clear(keep_tail=True)
+
+
+def entries(events: Iterable[tuple[str, Any]]) -> Iterator[tuple[Any, Subscription | NoSubscription]]:
+    """The outlines that have an address, each with what it means: a subscription, or why it is none.
+
+    Args:
+        events: Starts and ends of outlines, as `etree.iterparse` and `etree.iterwalk` give them.
+    """
     folders: list[str | None] = []
-    options = parser_options(recover=recover)
-    for event, element in etree.iterparse(BytesIO(data), events=("start", "end"), tag=("{*}outline",), **options):
+    for event, outline in events:
         if event == "end":
             folders.pop()
-            element.clear(keep_tail=True)
             continue
-        stated = {str(name).lower(): str(value) for name, value in element.attrib.items()}
-        text = _label(stated.get("text"))
-        title = _label(stated.get("title")) or text
-        address = stated.get("xmlurl", "").strip()
-        folders.append(None if address else title)
-        if not address:
-            continue
-        path = tuple(name for name in folders if name is not None)[:MAX_FOLDERS]
-        try:
-            found = _subscription(feed_address(address), title, text, path, element.attrib)
-        except BadFeedAddress as error:
-            skipped.append(f"“{title or 'an entry without a title'}” was left out: {error}")
-            continue
-        key = identity.canonical_feed_address(found.feed_url)
-        if key in subscriptions:
-            skipped.append(
-                f"“{title or net.displayed(found.feed_url)}” was left out: its address is in the list already"
-            )
-        elif len(subscriptions) >= MAX_SUBSCRIPTIONS:
-            skipped.append(f"what follows the first {MAX_SUBSCRIPTIONS:,} subscriptions was left out")
-            break
-        else:
-            subscriptions[key] = found
-    return SubscriptionList(list(subscriptions.values()), skipped)
+        says = stated(outline)
+        folders.append(None if says.address else says.title)
+        if says.address:
+            yield outline, _meaning(says, tuple(name for name in folders if name is not None)[:MAX_FOLDERS])
 
 
-def _subscription(
-    feed_url: str, title: str | None, text: str | None, folders: tuple[str, ...], stated: Mapping[str, str]
-) -> Subscription:
-    said = next((value.strip().lower() for name, value in stated.items() if name.lower() == "private"), "")
-    others = [
-        (name, _NO_TEXT.sub(" ", value)[:MAX_ATTRIBUTE_CHARS])
-        for name, value in stated.items()
-        if name.lower() not in _UNDERSTOOD and (name, value) != ("type", "rss") and _WRITABLE_NAME.fullmatch(name)
-    ]
-    return Subscription(
-        feed_url,
-        title,
-        folders,
-        text=text if text != title else None,
-        private=said in _YES or (said not in _NO and private.is_private(feed_url)),
-        attributes=tuple(others[:MAX_ATTRIBUTES]),
+def stated(outline: Any) -> Stated:
+    """What an outline says."""
+    attributes = {str(name).lower(): str(value) for name, value in outline.attrib.items()}
+    return Stated(
+        title=label(attributes.get("title")) or label(attributes.get("text")),
+        address=attributes.get("xmlurl", "").strip(),
+        private=attributes.get("private", "").strip().lower(),
     )
 
 
-def _outline(subscription: Subscription) -> dict[str, str]:
-    """The attributes of a subscription's outline, in the order in which they are written."""
-    title, text = _label(subscription.title), _label(subscription.text)
+def _meaning(says: Stated, folders: tuple[str, ...]) -> Subscription | NoSubscription:
+    is_private = says.private in _YES or (says.private not in _NO and private.is_private(says.address))
+    try:
+        return Subscription(feed_address(says.address), says.title, folders, is_private)
+    except BadFeedAddress as error:
+        # The address of a paid feed holds its reader's token, mistyped or not.
+        what = hushing.hushed(error.what) if is_private else hushing.hushed_where_private(error.what)
+        return NoSubscription(
+            f"“{says.title or 'an entry without a title'}” is not scanned: {what}: {error.remedy}", is_private
+        )
+
+
+def collected(found: Iterable[tuple[Any, Subscription | NoSubscription]]) -> SubscriptionList:
+    """One subscription for each show of what `entries` gives, and what to tell of the others."""
+    subscriptions: dict[str, Subscription] = {}
+    skipped: list[str] = []
+    repeated: list[str] = []
+    for _, one in found:
+        if isinstance(one, NoSubscription):
+            skipped.append(one.reason)
+        elif first := subscriptions.get(key := identity.canonical_feed_address(one.feed_url)):
+            repeated.append(f"{name_of(first)} stands in the list more than once: it is scanned once")
+            # Said of one entry, it is meant for the show.
+            subscriptions[key] = replace(first, private=first.private or one.private)
+        elif len(subscriptions) >= MAX_SUBSCRIPTIONS:
+            skipped.append(f"what follows the first {MAX_SUBSCRIPTIONS:,} subscriptions is not scanned")
+            break
+        else:
+            subscriptions[key] = one
+    return SubscriptionList(list(subscriptions.values()), skipped, repeated)
+
+
+def attributes_of(subscription: Subscription) -> dict[str, str]:
+    """The attributes of a new outline for a subscription, in the order in which they are written."""
     stated = {"type": "rss"}
-    if title or text:
-        stated |= {"text": text or title or "", "title": title or text or ""}
+    if title := label(subscription.title):
+        stated |= {"text": title, "title": title}
     stated["xmlUrl"] = subscription.feed_url
     if subscription.private or private.is_private(subscription.feed_url):
         stated["private"] = "true" if subscription.private else "false"
-    return stated | dict(subscription.attributes)
+    return stated
 
 
-def write_opml(subscriptions: Iterable[Subscription]) -> bytes:
-    """An OPML 2.0 file that `read_opml` reads back as the same list, in the same order."""
+def write_opml(subscriptions: Iterable[Subscription] = ()) -> bytes:
+    """A new OPML 2.0 file that `read_opml` reads back as the same list, in the same order."""
     root = etree.Element("opml", version="2.0")
     etree.SubElement(etree.SubElement(root, "head"), "title").text = "podbrief"
     body = etree.SubElement(root, "body")
@@ -234,7 +277,7 @@ def write_opml(subscriptions: Iterable[Subscription]) -> bytes:
     # outline with the same name, which every reader takes for the same folder.
     opened: list[tuple[str, Any]] = []
     for subscription in subscriptions:
-        folders = [name for folder in subscription.folders[:MAX_FOLDERS] if (name := _label(folder))]
+        folders = [name for folder in subscription.folders[:MAX_FOLDERS] if (name := label(folder))]
         shared = 0
         for (name, _), wanted in zip(opened, folders, strict=False):
             if name != wanted:
@@ -245,7 +288,7 @@ def write_opml(subscriptions: Iterable[Subscription]) -> bytes:
             parent = opened[-1][1] if opened else body
             opened.append((name, etree.SubElement(parent, "outline", text=name, title=name)))
         parent = opened[-1][1] if opened else body
-        etree.SubElement(parent, "outline", _outline(subscription))
+        etree.SubElement(parent, "outline", attributes_of(subscription))
     written: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
     return written
 
@@ -256,24 +299,8 @@ def listed(subscriptions: Iterable[Subscription], feed_url: str) -> Subscription
     return next((one for one in subscriptions if identity.canonical_feed_address(one.feed_url) == wanted), None)
 
 
-def add(subscriptions: Sequence[Subscription], feed_url: str, title: str | None = None) -> list[Subscription]:
-    """The list with one more subscription at its end.
-
-    Raises:
-        BadFeedAddress: as for `feed_address`.
-        AlreadySubscribed: The list has the address, perhaps in another spelling.
-    """
-    address = feed_address(feed_url)
-    added = Subscription(address, _label(title), private=private.is_private(address))
-    if known := listed(subscriptions, address):
-        raise AlreadySubscribed(f"{_name(known)} is in the list already", "there is nothing to do")
-    return [*subscriptions, added]
-
-
-def remove(
-    subscriptions: Sequence[Subscription], which: str, show_ids: Mapping[str, str] | None = None
-) -> list[Subscription]:
-    """The list without one show.
+def meant(subscriptions: Sequence[Subscription], which: str, show_ids: Mapping[str, str] | None = None) -> Subscription:
+    """The show that somebody means.
 
     Args:
         subscriptions: The list.
@@ -297,22 +324,28 @@ def remove(
     chosen = chosen or [each for each in subscriptions if each.title == which]
     if not chosen:
         raise UnknownShow(
-            f"no subscription has the address, title or identifier “{net.displayed(which)}”",
+            f"no subscription has the address, title or identifier “{_shown(which)}”",
             "`podbrief shows list` shows them all; a title has to be given exactly",
         )
     if len(chosen) > 1:
-        addresses = ", ".join(net.displayed(each.feed_url) for each in chosen[:5])
+        addresses = ", ".join(_shown(each.feed_url, is_private=each.private) for each in chosen[:5])
         raise AmbiguousShow(
             f"{len(chosen)} subscriptions have the title “{which[:200]}”: {addresses}",
             "give the address of the one you mean",
         )
-    return [each for each in subscriptions if each is not chosen[0]]
+    return chosen[0]
 
 
-def _name(subscription: Subscription) -> str:
-    return f"“{subscription.title or net.displayed(subscription.feed_url)}”"
+def name_of(subscription: Subscription) -> str:
+    """What messages call a show: its title, else what may be shown of its address."""
+    return f"“{subscription.title or _shown(subscription.feed_url, is_private=subscription.private)}”"
 
 
-def _label(text: str | None) -> str | None:
+def _shown(address: str, *, is_private: bool = False) -> str:
+    hidden = is_private or private.is_private(address)
+    return hushing.host_of(address) if hidden else net.displayed(address)
+
+
+def label(text: str | None) -> str | None:
     """A title as it is kept: on one line; markup in it is text, so that writing and reading lose nothing."""
     return " ".join(_NO_TEXT.sub(" ", text or "").split())[:MAX_TITLE_CHARS].strip() or None
