@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from podbrief_assets.episodes import identity
@@ -167,22 +168,21 @@ class Item(NamedTuple):
         has the guid: versions are compared under it, and it may be an address with a token.
         """
         stated: dict[str, Any] = {
-            name: value for name, value in zip(self._fields, self, strict=True) if value not in (None, [])
+            name: value for name, value in zip(self._fields, self, strict=True) if value is not None and value != []
         }
-        for name in ("show_id", "guid", "notes_base"):
+        for name in _NO_VERSION:
             stated.pop(name, None)
         if self.published_at:
             stated["published_at"] = self.published_at.isoformat()
-        for name in ("audio_url", "chapters_url", "link", "image_url"):
+        for name in _ADDRESSES:
             if name in stated:
                 stated[name] = _lasting(stated[name])
-        if "persons" in stated:
-            stated["persons"] = [person._replace(href=person.href and _lasting(person.href)) for person in self.persons]
         for name in ("enclosures", "transcripts"):
             if name in stated:
                 stated[name] = [(_lasting(link.url), *link[1:]) for link in stated[name]]
-        canonical = json.dumps(stated, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+        if any(person.href for person in self.persons):
+            stated["persons"] = [(*person[:3], person.href and _lasting(person.href)) for person in self.persons]
+        return hashlib.sha256(_CANONICAL.encode(stated).encode("utf-8", "surrogatepass")).hexdigest()
 
     def row(self) -> dict[str, Any]:
         """The item as a row for Polars: one entry for each column of `feed_items` that a feed can state."""
@@ -192,6 +192,14 @@ class Item(NamedTuple):
         return row
 
 
+# What makes no version of an item: what it is known by, and what its feed's move changes.
+_NO_VERSION = ("show_id", "guid", "notes_base")
+_ADDRESSES = ("audio_url", "chapters_url", "link", "image_url")
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+# An item's enclosure is asked for twice, and all items of a feed mostly have one picture.
+@lru_cache(maxsize=256)
 def _lasting(url: str) -> str:
     return identity.canonical_media_address(url, keep_version=True)
 
