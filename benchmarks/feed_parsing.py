@@ -132,6 +132,8 @@ def explained(field: str, their: object, our: object) -> str:
     """Why two readings differ, as far as a rule can tell."""
     if field == "title" and isinstance(their, str) and one_line(their) == our:
         return "a title is plain text: markup and character references are read here"
+    if field == "guid" and not their:
+        return "none is stated: the item goes by its enclosure's address"
     if field == "enclosure" and isinstance(their, str) and " ".join(their.split()).replace(" ", "%20") == our:
         return "white space in an address is escaped here"
     return "unexplained"
