@@ -612,9 +612,9 @@ def shows_add(
         says += "; it was retired, and is scanned again"
     hidden = listing.is_private(shows.listed(after.subscriptions, address) or shows.Subscription(address), None)
     says = hushing.hushed(says) if hidden else says
-    out.print(f"added {_plain(title or listing.shown(address, is_private=hidden), 200)}{_plain(says)}", soft_wrap=True)
+    out.print(f"added {_plain(title or hushing.shown(address, is_private=hidden), 200)}{_plain(says)}", soft_wrap=True)
     for other in found.others if found else ():
-        where = listing.shown(other.url, is_private=listing.is_private(shows.Subscription(other.url), None))
+        where = hushing.shown(other.url)
         named = f"{_plain(other.title or 'another feed', 200)} {_plain(where)}"
         out.print(f"  not added: {named}", soft_wrap=True)
     out.print(f"{_count(len(after.subscriptions), 'show')} in {_plain(home.subscriptions)}", soft_wrap=True)
@@ -743,7 +743,7 @@ def shows_list() -> None:
             trouble += f" (left alone until {later:%Y-%m-%d %H:%M}: `podbrief shows retry`)"
         title = (state.title if state else None) or subscription.title or "–"
         # A paid feed's address holds its reader's token.
-        address = listing.shown(subscription.feed_url, is_private=private)
+        address = hushing.shown(subscription.feed_url, is_private=private)
         rows.append((title[:100], address, read, hushing.hushed(trouble) if private else trouble))
     if rows:
         _print_table(("show", "address", "last read", "state"), rows)
@@ -773,7 +773,7 @@ def shows_remove(
     show: Annotated[str, typer.Argument(metavar="SHOW", help="Its address, exact title or identifier.")],
 ) -> None:
     """Stop scanning a show. Its episodes and insights stay in the tables."""
-    from podbrief_assets.episodes import listing, shows
+    from podbrief_assets.episodes import hushing, listing, shows
 
     home = Home.from_environment()
     with _editing(home) as opml:
@@ -789,7 +789,7 @@ def shows_remove(
             gone = titled[0]
         opml.remove(gone)
         after = opml.listed
-    name = gone.title or listing.shown(gone.feed_url, is_private=listing.is_private(gone, dict(scanned)[gone]))
+    name = gone.title or hushing.shown(gone.feed_url, is_private=listing.is_private(gone, dict(scanned)[gone]))
     out.print(f"removed {_plain(name, 200)}; {_count(len(after.subscriptions), 'show')} left", soft_wrap=True)
     _tell(after.skipped)
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from podbrief_assets import database
 from podbrief_assets.lake.paths import Home
 from podbrief_assets_tests.network import Network, serving
 
@@ -38,6 +40,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("PODBRIEF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PODBRIEF_ALLOW_PRIVATE_HOSTS", "127.0.0.1")
     return Home.from_environment()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """An operational database of its own: a file, with every table that is known."""
+    opened = database.engine(f"sqlite:///{tmp_path}/podbrief.sqlite")
+    database.create_all(opened)
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture

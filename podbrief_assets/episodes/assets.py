@@ -181,7 +181,7 @@ class _Told:
         for result in batch:
             if lines := [line for line in [result.error, *result.skipped] if line]:
                 hidden = self.is_private(result.state)
-                name = listing.shown(result.state.feed_url, is_private=hidden)
+                name = hushing.shown(result.state.feed_url, is_private=hidden)
                 self.failed += [(name, hushing.hushed(line) if hidden else line) for line in lines]
 
 

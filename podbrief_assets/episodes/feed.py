@@ -20,9 +20,8 @@ from podbrief_assets.episodes import identity
 from podbrief_assets.episodes.channel import read_channel
 from podbrief_assets.episodes.elements import Document, Element
 from podbrief_assets.episodes.items import ItemReader, Remarks, with_channel
-from podbrief_assets.episodes.markup import MAX_TITLE_CHARS, shortened
+from podbrief_assets.episodes.markup import shortened
 from podbrief_assets.episodes.records import Enclosure, Feed, Item, Person, Show, Soundbite, StatedText, TranscriptLink
-from podbrief_assets.episodes.values import MAX_ADDRESS_CHARS
 from podbrief_assets.episodes.xml import (
     EmptyFeed,
     FeedError,
@@ -37,10 +36,8 @@ from podbrief_assets.episodes.xml import (
 )
 
 __all__ = [
-    "MAX_ADDRESS_CHARS",
     "MAX_ITEMS",
     "MAX_SKIPPED_LINES",
-    "MAX_TITLE_CHARS",
     "EmptyFeed",
     "Enclosure",
     "Feed",
@@ -53,10 +50,7 @@ __all__ = [
     "Soundbite",
     "StatedText",
     "TranscriptLink",
-    "open_xml",
     "parse_feed",
-    "parser_options",
-    "repair_xml",
 ]
 
 MAX_ITEMS = 20_000

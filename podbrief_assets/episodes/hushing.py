@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from podbrief_assets import net
 from podbrief_assets.episodes import private
 
 # With a scheme, or a host and a path: guids made of addresses have none. What follows a quotation mark or a bracket may
@@ -26,6 +27,11 @@ def host_of(url: str) -> str:
     scheme, mark, rest = url.strip().rpartition("://")
     host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
     return f"{scheme}{mark}{host}/…"
+
+
+def shown(address: str, *, is_private: bool = False) -> str:
+    """An address as it may be shown: of a private one, or one that looks private, the host."""
+    return host_of(address) if is_private or private.is_private(address) else net.displayed(address)
 
 
 def hushed(text: str) -> str:

@@ -12,7 +12,6 @@ from datetime import datetime
 
 import polars as pl
 
-from podbrief_assets import net
 from podbrief_assets.episodes import feed_state, hushing, identity, private
 from podbrief_assets.episodes.feed_state import FeedState
 from podbrief_assets.episodes.shows import Subscription
@@ -26,11 +25,6 @@ def is_private(subscription: Subscription, state: FeedState | None) -> bool:
     """Whether a show is private: its list says so, or its address does, be it the one that it moved to."""
     addresses = [subscription.feed_url, *((state.fetched_url,) if state and state.fetched_url else ())]
     return subscription.private or any(private.is_private(address) for address in addresses)
-
-
-def shown(address: str, *, is_private: bool) -> str:
-    """A feed's address as it may be shown."""
-    return hushing.host_of(address) if is_private else net.displayed(address)
 
 
 def shows_frame(subscribed: Sequence[Subscription], states: Mapping[str, FeedState], now: datetime) -> pl.DataFrame:
@@ -58,7 +52,7 @@ def _show(subscription: Subscription, state: FeedState, now: datetime) -> dict[s
     return {
         "show_id": state.show_id or identity.show_id(None, subscription.feed_url),
         "feed_url": hushing.host_of(address) if hidden else address,
-        "title": _title(subscription, state),
+        "title": _title(subscription, state, hidden),
         "author": state.author,
         # A member's page and picture may carry the member's token as the feed does.
         "link": None if hidden else state.link,
@@ -81,16 +75,15 @@ def _health(subscription: Subscription, state: FeedState, now: datetime) -> dict
     return {
         **health,
         "show_id": state.show_id or identity.show_id(None, subscription.feed_url),
-        "title": _title(subscription, state),
-        "feed_url": shown(address, is_private=hidden),
+        "title": _title(subscription, state, hidden),
+        "feed_url": hushing.shown(address, is_private=hidden),
         "reason": _told(health["reason"], hidden),
         "note": _told(health["note"], hidden),
     }
 
 
-def _title(subscription: Subscription, state: FeedState) -> str:
-    hidden = is_private(subscription, state)
-    return state.title or subscription.title or shown(subscription.feed_url, is_private=hidden)
+def _title(subscription: Subscription, state: FeedState, hidden: bool) -> str:
+    return state.title or subscription.title or hushing.shown(subscription.feed_url, is_private=hidden)
 
 
 def _told(text: object, hidden: bool) -> str | None:

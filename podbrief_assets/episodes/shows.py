@@ -324,11 +324,11 @@ def meant(subscriptions: Sequence[Subscription], which: str, show_ids: Mapping[s
     chosen = chosen or [each for each in subscriptions if each.title == which]
     if not chosen:
         raise UnknownShow(
-            f"no subscription has the address, title or identifier “{_shown(which)}”",
+            f"no subscription has the address, title or identifier “{hushing.shown(which)}”",
             "`podbrief shows list` shows them all; a title has to be given exactly",
         )
     if len(chosen) > 1:
-        addresses = ", ".join(_shown(each.feed_url, is_private=each.private) for each in chosen[:5])
+        addresses = ", ".join(hushing.shown(each.feed_url, is_private=each.private) for each in chosen[:5])
         raise AmbiguousShow(
             f"{len(chosen)} subscriptions have the title “{which[:200]}”: {addresses}",
             "give the address of the one you mean",
@@ -338,12 +338,7 @@ def meant(subscriptions: Sequence[Subscription], which: str, show_ids: Mapping[s
 
 def name_of(subscription: Subscription) -> str:
     """What messages call a show: its title, else what may be shown of its address."""
-    return f"“{subscription.title or _shown(subscription.feed_url, is_private=subscription.private)}”"
-
-
-def _shown(address: str, *, is_private: bool = False) -> str:
-    hidden = is_private or private.is_private(address)
-    return hushing.host_of(address) if hidden else net.displayed(address)
+    return f"“{subscription.title or hushing.shown(subscription.feed_url, is_private=subscription.private)}”"
 
 
 def label(text: str | None) -> str | None:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from upath import UPath
 
-from podbrief_assets import database
 from podbrief_assets.episodes import private
 from podbrief_assets.episodes.feed import parse_feed
 from podbrief_assets.episodes.feed_state import FeedState
@@ -29,13 +28,6 @@ PARTS = TABLES["feed_items"].polars_schema["soundbites"]
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(UPath(tmp_path / "lake"))
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    opened = database.engine(f"sqlite:///{tmp_path / 'podbrief.sqlite'}")
-    database.create_all(opened)
-    return opened
 
 
 def scanned(show: str, *titles: str, reader: str = "t1", guids: bool = True) -> ScanResult:

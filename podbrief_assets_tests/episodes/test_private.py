@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -210,14 +209,6 @@ def test_any_text_can_be_sealed(text: str) -> None:
 def test_what_only_looks_sealed_is_not(text: str) -> None:
     assert not private.is_sealed(text)
     assert private.seal_in(text) is None
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = database.engine(f"sqlite:///{tmp_path / 'test.db'}")
-    database.create_all(opened)
-    yield opened
-    opened.dispose()
 
 
 def test_the_newest_address_opens_a_seal(engine: Engine) -> None:

@@ -19,7 +19,7 @@ from types import ModuleType
 import pytest
 from sqlalchemy import Engine
 
-from podbrief_assets import database, net
+from podbrief_assets import net
 from podbrief_assets.episodes import feed_state, identity
 from podbrief_assets.episodes.feed import Feed, parse_feed
 from podbrief_assets.episodes.feed_state import FeedState
@@ -910,14 +910,6 @@ def test_new_feeds_are_asked_first_and_in_the_order_of_the_list_whatever_is_know
 
 
 # ── the memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = database.engine(f"sqlite:///{tmp_path}/podbrief.sqlite")
-    database.create_all(opened)
-    yield opened
-    opened.dispose()
 
 
 def test_the_memory_of_a_feed_comes_back_as_it_was(engine: Engine, site: Site) -> None:
