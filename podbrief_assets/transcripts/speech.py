@@ -74,6 +74,21 @@ class OutOfMemory(TransientFailure):
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """A file to be heard.
+
+    Attributes:
+        key: Whatever the caller knows it by.
+        path: Where it lies.
+        language: As the feed says it, or None.
+    """
+
+    key: Any
+    path: Path
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """A stretch of audio whose words were not believed.
 
@@ -291,28 +306,21 @@ class SpeechRecognizer:
     dtype: str = "auto"
     batch_size: int = 8
 
-    def transcribe(self, paths: Sequence[Path], language: str | None = None) -> list[list[Segment]]:
-        """The sentences spoken in each of `paths`, in their order.
-
-        Raises:
-            PodbriefError: the first failure, of the model or of a file; `recognise` goes on after a file's.
-        """
-        return [list(self.listen(path, language).segments) for path in paths]
-
-    def recognise(
-        self, paths: Iterable[Path], language: str | None = None
-    ) -> Iterator[tuple[int, list[Segment] | PodbriefError]]:
-        """The sentences spoken in each of `paths`, or why there are none, each as soon as it is done.
+    def recognise(self, recordings: Iterable[Recording]) -> Iterator[tuple[Recording, Transcription | PodbriefError]]:
+        """Each recording's transcription, or why there is none, as soon as it is finished.
 
         Raises:
             ModelMissing, ModelUnusable: nothing can be recognised at all.
         """
-        self.load()
-        for index, path in enumerate(paths):
+        for recording in recordings:
+            outcome: Transcription | PodbriefError
             try:
-                yield index, list(self.listen(path, language).segments)
+                outcome = self.listen(recording.path, recording.language)
+            except (models.ModelMissing, ModelUnusable):
+                raise
             except PodbriefError as error:
-                yield index, error
+                outcome = error
+            yield recording, outcome
 
     def load(self) -> None:
         """Load the model now rather than at its first use.
