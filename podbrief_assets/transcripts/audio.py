@@ -71,13 +71,15 @@ class Limits:
 
     Attributes:
         duration_s: Of its sound. The longest real episodes are marathons of eight to ten hours.
-        memory_bytes: The decoder's address space; four hours of mp3 go through 130 MiB, most of which are libraries.
+        memory_bytes: The decoder's address space, so that with the process that reads it (50 MB) even a hostile file
+            takes less than 400 MB. Four hours of mp3 go through 130 MiB, most of which are libraries; twelve of m4a,
+            whose index grows with its length, through 280.
         cpu_s: The decoder's processor time; four hours of mp3 at 32 kbit/s take 14 s.
         stall_s: The longest wait for the decoder's next block.
     """
 
     duration_s: float = 12 * 3600.0
-    memory_bytes: int = 512 * net.MEBIBYTE
+    memory_bytes: int = 320 * net.MEBIBYTE
     cpu_s: int = 600
     stall_s: float = 60.0
 
