@@ -15,7 +15,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +42,9 @@ _WORTH_ASKING_AGAIN = dt.timedelta(days=7)
 # upload that broke off. Feeds round, count no advertising, or count some that is left out, and so differ by minutes.
 _FAR_SHORTER = 0.2
 _FAR_SHORTER_S = 120.0
+# An mp3 without a header of its own that was cut half way looks whole, and its words would be half of what was said.
+# Feeds are wrong about lengths, and wrong about sizes; of a file that is far below both, a good part is missing.
+_BOTH_SHORTER = 0.6
 
 Done = Callable[[str], None]
 # From sealed addresses the real ones, of those that are known: `private.opened`.
@@ -274,6 +277,7 @@ class _Hearing:
         segments, duration_s, language, dropped: As in `Transcription`.
         error: Why there are no words.
         faulty: Whether that is the file's fault, which the publisher may mend: a page, a broken upload.
+        size: Of the file, in bytes, where it is known.
     """
 
     model: str
@@ -283,10 +287,11 @@ class _Hearing:
     error: str | None = None
     dropped: tuple[Dropped, ...] = ()
     faulty: bool = False
+    size: int | None = None
 
 
 def _hearing_of(stored: dict[str, Any]) -> _Hearing:
-    """What was kept, by this version or an older one, which knew neither `dropped` nor `faulty`."""
+    """What was kept, by this version or an older one, which knew none of the last three."""
     return _Hearing(
         model=stored["model"],
         segments=tuple(Segment(**segment) for segment in stored["segments"]),
@@ -295,6 +300,7 @@ def _hearing_of(stored: dict[str, Any]) -> _Hearing:
         error=stored["error"],
         dropped=tuple(Dropped(**stretch) for stretch in stored.get("dropped", ())),
         faulty=stored.get("faulty", False),
+        size=stored.get("size"),
     )
 
 
@@ -336,17 +342,19 @@ class _Memory:
         """Keep which recording the episode has."""
         self._recordings.put_json(_recording_key(episode), {"digest": digest})
 
-    def listened(self, episode: dict[str, Any], key: str, outcome: Transcription | PodbriefError) -> _Hearing:
-        """What comes of a recording that was listened to; all but passing failures are kept."""
+    def listened(
+        self, episode: dict[str, Any], key: str, size: int, outcome: Transcription | PodbriefError
+    ) -> _Hearing:
+        """What comes of a recording of `size` bytes that was listened to; all but passing failures are kept."""
         if isinstance(outcome, PodbriefError):
             hearing = self.failure(episode, outcome)
         elif outcome.segments:
-            hearing = _Hearing(
-                self.model, outcome.segments, outcome.duration_s, outcome.language or None, dropped=outcome.dropped
-            )
+            hearing = _Hearing(self.model, outcome.segments, outcome.duration_s, outcome.language or None)
         else:
             silence = f"no speech was heard in {outcome.duration_s / 60:.0f} minutes of audio: listen to it"
-            hearing = _Hearing(self.model, duration_s=outcome.duration_s, error=silence, dropped=outcome.dropped)
+            hearing = _Hearing(self.model, duration_s=outcome.duration_s, error=silence)
+        if isinstance(outcome, Transcription):
+            hearing = replace(hearing, dropped=outcome.dropped, size=size)
         if not isinstance(outcome, TransientFailure):
             self._hearings.put_json(key, asdict(hearing))
         return hearing
@@ -451,8 +459,8 @@ class _Listening:
             self.recognised_s += outcome.duration_s
         with self._settling:
             hearings = [
-                (number, self._memory.listened(self._episodes[number], key, outcome))
-                for number, _ in self._in_hand[key]
+                (number, self._memory.listened(self._episodes[number], key, stored.size, outcome))
+                for number, stored in self._in_hand[key]
             ]
             users = self._in_hand.pop(key)
         for number, hearing in hearings:
@@ -481,9 +489,10 @@ def _far_shorter(episode: dict[str, Any], hearing: _Hearing) -> bool:
     What no recording may last is no length but a slip: milliseconds, or minutes taken for hours.
     """
     stated_s, plays_s = episode["duration_s"] or 0.0, hearing.duration_s
-    if plays_s is None or stated_s > audio.Limits().duration_s:
+    if plays_s is None or stated_s - plays_s <= _FAR_SHORTER_S or stated_s > audio.Limits().duration_s:
         return False
-    return plays_s < _FAR_SHORTER * stated_s and stated_s - plays_s > _FAR_SHORTER_S
+    small = hearing.size is not None and hearing.size < _BOTH_SHORTER * (episode["audio_bytes"] or 0)
+    return plays_s < (_BOTH_SHORTER if small else _FAR_SHORTER) * stated_s
 
 
 def _why_wordless(episode: dict[str, Any], hearing: _Hearing) -> str | None:

@@ -59,6 +59,11 @@ class Stored:
     digest: str
     _lock: int
 
+    @property
+    def size(self) -> int:
+        """Of the file, in bytes."""
+        return os.fstat(self._lock).st_size
+
 
 class Recordings:
     """The audio store in `folder`.

@@ -70,6 +70,7 @@ def episode(network: Network, name: str, **changes: Any) -> dict[str, Any]:
         "language": "en",
         "duration_s": None,
         "audio_url": f"{network.base}/{name}.opus",
+        "audio_bytes": None,
         "transcripts": [],
         "private": False,
         "duplicate_of": None,
@@ -427,7 +428,7 @@ def test_what_older_versions_kept_is_still_read(home: Home, network: Network, tm
     (kept,) = (tmp_path / "speech").rglob("*.zst")
     hearing = cache.section("speech").get_json(kept.stem)
     assert hearing["dropped"] == [{"start_s": 0, "end_s": 1.0, "why": "improbable"}]
-    del hearing["dropped"], hearing["faulty"]
+    del hearing["dropped"], hearing["faulty"], hearing["size"]
     cache.section("speech").put_json(kept.stem, hearing)
     again, _ = listened([episode(network, "a")], cache, Scripted())
     assert (again.rows, again.dropped) == (rows, 0)
@@ -513,6 +514,12 @@ FAULTS: dict[str, Fault] = {
         "plays for 20 s and the feed says 3,600: it is cut short, another file or a preview; listen to it",
         False,
     ),
+    "half of what its feed says, in bytes and in seconds": (
+        Answer(tone(150)),
+        {"duration_s": 300.0, "audio_bytes": 300 * 16_000},
+        "plays for 150 s and the feed says 300: it is cut short",
+        False,
+    ),
     "403": (Answer(b"", status=403), {}, r"refuses to be read \(403\): check its token", False),
     "429": (Answer(b"", status=429, headers={"Retry-After": "7200"}), {}, "answered 429: it is asked again", True),
     "503": (Answer(b"", status=503), {}, "answered 503: it is asked again", True),
@@ -572,13 +579,23 @@ def test_three_hours_of_silence_cost_seconds(
     assert time.monotonic() - started < 60
 
 
-@pytest.mark.parametrize("stated_s", [None, 12.0, 20.0, 95.0, 125.0, 20_000_000.0])
+@pytest.mark.parametrize(
+    ("plays_s", "stated_s", "stated_bytes"),
+    [
+        *((20, stated_s, None) for stated_s in (None, 12.0, 20.0, 95.0, 125.0, 20_000_000.0)),
+        (150, 300.0, None),
+        (150, 300.0, 150 * 16_000),  # the same file, and a feed that is wrong about its length
+        (150, 160.0, 10_000_000),  # encoded anew
+        (150, 300.0, 1),  # what feeds state that know nothing of it
+    ],
+)
 def test_a_length_that_differs_as_lengths_do_costs_no_words(
-    home: Home, network: Network, tmp_path: Path, stated_s: float | None
+    home: Home, network: Network, tmp_path: Path, plays_s: int, stated_s: float | None, stated_bytes: int | None
 ) -> None:
-    network.answers["/a.opus"] = Answer(tone(20))
-    rows, _ = acquired([episode(network, "a", duration_s=stated_s)], Cache(tmp_path), Scripted())
-    assert (rows[0]["origin"], rows[0]["duration_s"]) == ("recognised", 20.0)
+    network.answers["/a.opus"] = Answer(tone(plays_s))
+    stated = {"duration_s": stated_s, "audio_bytes": stated_bytes}
+    rows, _ = acquired([episode(network, "a", **stated)], Cache(tmp_path), Scripted())
+    assert (rows[0]["origin"], rows[0]["duration_s"]) == ("recognised", plays_s)
 
 
 @pytest.mark.parametrize("broken", [PAGE, HALF, tone(2)], ids=["a page", "half of it", "a notice"])

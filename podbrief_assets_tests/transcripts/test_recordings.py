@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -88,11 +92,11 @@ def test_what_was_deleted_is_fetched_again(network: Network, tmp_path: Path) -> 
     (stored,) = fetch(store, f"{network.base}/a.mp3")
 
     # Deleted by another run between the question and the answer.
-    def vanishing(handler: object) -> None:
+    def vanishing(handler: BaseHTTPRequestHandler) -> None:
         stored.path.unlink(missing_ok=True)
         network.answers["/a.mp3"] = Answer(b"sound")
-        handler.send_response(304)  # type: ignore[attr-defined]
-        handler.end_headers()  # type: ignore[attr-defined]
+        handler.send_response(304)
+        handler.end_headers()
 
     network.answers["/a.mp3"] = vanishing
     (again,) = fetch(store, f"{network.base}/a.mp3")
@@ -151,19 +155,19 @@ def test_a_download_that_broke_off_goes_on_in_the_next_run(network: Network, tmp
     content = os.urandom(200_000)
     asked = []
 
-    def route(handler: object) -> None:
-        asked.append(handler.headers["Range"])  # type: ignore[attr-defined]
+    def route(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.headers["Range"])
         start = int((asked[-1] or "bytes=0-")[6:-1])
-        handler.close_connection = True  # type: ignore[attr-defined]
-        handler.send_response(206 if start else 200)  # type: ignore[attr-defined]
+        handler.close_connection = True
+        handler.send_response(206 if start else 200)
         for name, value in {
             "Content-Length": len(content) - start,
             "ETag": '"1"',
             "Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}",
         }.items():
-            handler.send_header(name, str(value))  # type: ignore[attr-defined]
-        handler.end_headers()  # type: ignore[attr-defined]
-        handler.wfile.write(content[start:][: 100_000 if not start else breaks[0]])  # type: ignore[attr-defined]
+            handler.send_header(name, str(value))
+        handler.end_headers()
+        handler.wfile.write(content[start:][: 100_000 if not start else breaks[0]])
 
     network.answers["/a.mp3"] = route
     breaks = [0]
@@ -175,6 +179,44 @@ def test_a_download_that_broke_off_goes_on_in_the_next_run(network: Network, tmp
     assert asked == ["bytes=100000-"]
     assert stored.path.read_bytes() == content
     assert list((tmp_path / "fetching").iterdir()) == []
+
+
+def test_a_run_that_is_killed_in_the_middle_of_a_download_loses_nothing_of_it(network: Network, tmp_path: Path) -> None:
+    content, killed, asked = os.urandom(400_000), threading.Event(), []
+
+    def route(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.headers["Range"])
+        start = int((asked[-1] or "bytes=0-")[6:-1])
+        handler.send_response(206 if start else 200)
+        handler.send_header("Content-Length", str(len(content) - start))
+        handler.send_header("ETag", '"1"')
+        if start:
+            handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        handler.end_headers()
+        handler.wfile.write(content[start:300_000])
+        handler.wfile.flush()
+        killed.wait(30)
+        with suppress(ConnectionError):
+            handler.wfile.write(content[max(start, 300_000) :])
+
+    network.answers["/a.mp3"] = route
+    program = (
+        "import sys; from pathlib import Path; from podbrief_assets_tests.transcripts.test_recordings import *\n"
+        "fetch(Recordings(Path(sys.argv[1])), sys.argv[2])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path), f"{network.base}/a.mp3"])
+    try:
+        limit = time.monotonic() + 30
+        while sum(part.stat().st_size for part in tmp_path.glob("fetching/*.part")) < 300_000:
+            assert time.monotonic() < limit and process.poll() is None
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+        killed.set()
+    (stored,) = fetch(Recordings(tmp_path), f"{network.base}/a.mp3")
+    assert stored.path.read_bytes() == content
+    assert asked == [None, "bytes=300000-"]
 
 
 def test_many_runs_that_take_and_give_back_the_same_never_lose_it(network: Network, tmp_path: Path) -> None:
