@@ -52,9 +52,10 @@ def test_nothing_wanted_is_nothing_done() -> None:
 
 
 def test_leaving_early_calls_off_what_is_on_its_way_and_gives_back_what_nobody_took() -> None:
-    called_off, given_back = [], []
+    begun, called_off, given_back = [], [], []
 
     async def fetch(_: net.Client, number: int) -> int:
+        begun.append(number)
         try:
             await asyncio.sleep(0 if number < 2 else 60)
         except asyncio.CancelledError:
@@ -65,7 +66,9 @@ def test_leaving_early_calls_off_what_is_on_its_way_and_gives_back_what_nobody_t
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt), ahead(fetch, range(20), given_back.append) as coming:
         assert next(iter(coming)) == (0, 0)
-        time.sleep(0.1)
+        while len(begun) < 4:
+            time.sleep(0.01)
+        time.sleep(0.05)
         raise KeyboardInterrupt
     assert time.monotonic() - started < 5
     assert sorted(called_off) == [2, 3] and given_back == [1]
