@@ -45,6 +45,7 @@ def build_defs(home: Home | None = None, **overrides: Any) -> dg.Definitions:
         "ledger": resources.DeliveryLedger(database=database),
         "subscriptions": resources.Subscriptions(path=str(home.subscriptions)),
         "web": resources.Web(),
+        "recordings": resources.RecordingStore.from_environment(os.environ, home.audio),
         "speech": resources.Speech.from_environment(os.environ),
         "embedding_model": resources.EmbeddingModel(model=EMBEDDING_MODEL, dimension=EMBEDDING_DIMENSION),
         "language_model": resources.LanguageModel(),

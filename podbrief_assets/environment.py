@@ -15,14 +15,14 @@ class BadSetting(PermanentFailure):
     """An environment variable holds what podbrief can't use."""
 
 
-def whole_number(environ: Mapping[str, str], name: str, default: int, most: int) -> int:
-    """The number from 1 to `most` that `name` holds; `default` where it is unset or empty.
+def whole_number(environ: Mapping[str, str], name: str, default: int, most: int, least: int = 1) -> int:
+    """The number from `least` to `most` that `name` holds; `default` where it is unset or empty.
 
     Raises:
         BadSetting: it holds anything else.
     """
     text = environ.get(name) or str(default)
     # Its length first: Python refuses to read a number of thousands of digits, in words that help nobody.
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
-        raise BadSetting(f"{name} is “{text[:40]}”", f"give a whole number from 1 to {most}")
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most):
+        raise BadSetting(f"{name} is “{text[:40]}”", f"give a whole number from {least} to {most}")
     return int(text)

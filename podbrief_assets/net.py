@@ -2,7 +2,8 @@
 
 Belongs here: which addresses may be asked (at every hop, after every DNS answer), limits on time, bytes and redirects,
 decompression within those limits, retries of passing faults, and the kinds of failure that a fetch can end in.
-Doesn't: what to fetch and when (the stages), what the bytes mean (the parsers), the memory of ETags (`episodes/`).
+Doesn't: what to fetch and when (the stages), what the bytes mean (the parsers), the memory of ETags (`episodes/`), the
+first bytes of a download that broke off (`resumption.py`).
 
 It stands on httpcore2, the engine of httpx2, and on httpx2's addresses and headers, but not on `httpx2.AsyncClient`:
 that client keeps cookies, reads proxies and netrc, logs whole addresses (private feeds carry their token there), and
@@ -14,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import hashlib
 import ipaddress
 import math
 import os
@@ -33,7 +33,7 @@ from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Protocol, Self
+from typing import Final, Protocol, Self
 from urllib.parse import unquote_to_bytes
 
 import brotli  # type: ignore[import-untyped]
@@ -42,7 +42,7 @@ import httpx2
 
 from podbrief_assets.environment import BadSetting
 from podbrief_assets.errors import PermanentFailure, TransientFailure
-from podbrief_assets.lake.files import replacing
+from podbrief_assets.resumption import OtherVersion, Part, receiving
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -133,6 +133,10 @@ class Unreachable(PassingFault):
 
 class CutShort(PassingFault):
     """The body ended before its end."""
+
+
+class Changed(PassingFault):
+    """A download broke off, and what the server sends now is no longer what it had begun to send."""
 
 
 class ServerFault(PassingFault):
@@ -313,7 +317,7 @@ class Download:
         path: Where it lies.
         size: In bytes, decompressed.
         digest: SHA-256 of those bytes, in hex.
-        headers, url, redirects: As in `Reply`.
+        headers, url, redirects: As in `Reply`, of the last answer: of one that broke off and went on, the rest's.
     """
 
     path: Path
@@ -726,27 +730,67 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PERMANENT: Final = frozenset({301, 308})
 _BUSY: Final = frozenset({408, 425, 429})
 _RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
-_HARMLESS_ELSEWHERE: Final = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
+_HARMLESS_ELSEWHERE: Final = frozenset(
+    {
+        *("accept", "accept-language", "if-none-match", "if-modified-since"),
+        # A download goes on through the same redirects that it began with.
+        *("accept-encoding", "range", "if-range"),
+    }
+)
+# A download that gets on with each try may break off so often; a host that cuts every connection after a minute needs
+# ten for an hour of audio at 1 MB/s.
+_MAX_BREAKS: Final = 10
 _DRAINED_BYTES: Final = 64 * 1024  # a short error page is read to its end, since that saves a connection
 
 
 class _Sink(Protocol):
-    """Where a body goes. Each exchange starts it anew, since what came before it broke off is worth nothing."""
+    """Where a body goes.
 
-    def restart(self) -> None: ...
+    Attributes:
+        kept: How many bytes of an exchange that broke off need not be asked for again.
+    """
+
+    @property
+    def kept(self) -> int: ...
+
+    def wanted(self) -> Mapping[str, str]:
+        """Headers that ask for no more than is missing."""
+
+    def begin(self, status: int, url: str, headers: httpx2.Headers, shown: str) -> int:
+        """An exchange begins; how many bytes there are already, which is none unless they were asked for."""
 
     def write(self, piece: bytes) -> None: ...
 
+    def end(self, shown: str) -> None:
+        """The body is over; raises `CutShort` where it should not be."""
+
+    def forget(self) -> None:
+        """What was kept is of no use."""
+
 
 class _Memory:
+    """Each exchange starts anew: what comes before a break is small, and not worth a second thought."""
+
+    kept = 0
+
     def __init__(self) -> None:
         self._body = bytearray()
 
-    def restart(self) -> None:
-        self._body = bytearray()
+    def wanted(self) -> Mapping[str, str]:
+        return {}
+
+    def begin(self, status: int, url: str, headers: httpx2.Headers, shown: str) -> int:
+        self.forget()
+        return 0
 
     def write(self, piece: bytes) -> None:
         self._body += piece
+
+    def end(self, shown: str) -> None:
+        pass
+
+    def forget(self) -> None:
+        self._body = bytearray()
 
     @property
     def content(self) -> bytes:
@@ -754,24 +798,47 @@ class _Memory:
 
 
 class _Disk:
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.restart()
+    """What is written goes on where it broke off. Errors of the disk are told apart here: further out, an OSError is
+    taken for the network's."""
 
-    def restart(self) -> None:
-        self._file.seek(0)
-        self._file.truncate()
-        self.size = 0
-        self.digest = hashlib.sha256()
+    def __init__(self, part: Part) -> None:
+        self._part = part
 
-    def write(self, piece: bytes) -> None:
-        # Told apart here: further out, an OSError is taken for the network's.
+    @property
+    def kept(self) -> int:
+        return self._part.resumable
+
+    def wanted(self) -> Mapping[str, str]:
+        return self._part.wanted()
+
+    def begin(self, status: int, url: str, headers: httpx2.Headers, shown: str) -> int:
         try:
-            self._file.write(piece)
+            self._part.begin(status, url, headers)
+        except OtherVersion as error:
+            raise _changed(shown, str(error)) from error
         except OSError as error:
             raise _no_room(error) from error
-        self.size += len(piece)
-        self.digest.update(piece)
+        return self._part.size
+
+    def write(self, piece: bytes) -> None:
+        try:
+            self._part.write(piece)
+        except OSError as error:
+            raise _no_room(error) from error
+
+    def end(self, shown: str) -> None:
+        if not self._part.whole:
+            raise CutShort(f"{shown} ended after {self._part.size} bytes", "it is asked again at the next run")
+
+    def forget(self) -> None:
+        try:
+            self._part.forget()
+        except OSError as error:
+            raise _no_room(error) from error
+
+
+def _changed(shown: str, why: str) -> Changed:
+    return Changed(f"{shown} changed while it was fetched ({why})", "it is asked again, from its beginning")
 
 
 def _no_room(error: OSError) -> NotWritten:
@@ -869,41 +936,51 @@ class Client:
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
         total_timeout_s: float | None = None,
+        kept: Path | None = None,
     ) -> Download:
-        """Fetch `url` into the file `path`, as `get` does, however large it is; memory holds only pieces of it.
+        """Fetch `url` into the file `path`, however large it is; memory holds only pieces of it.
 
-        The file takes its place when it is complete. After any failure there is what was there before.
+        The file takes its place when it is complete, readable by its owner alone. After any failure there is what was
+        there before. Passing faults are tried again as `get` does. What breaks off in the middle goes on from there
+        (`resumption.py`): such breaks, up to ten, are no tries in vain.
 
         Args:
             path: Its folder is made where there is none.
-            headers, max_bytes, total_timeout_s: As for `get`; not a conditional request, whose answer has no body.
+            headers, max_bytes: As for `get`.
+            total_timeout_s: Limit for all tries and the waits between them, in seconds.
+            kept: Where the bytes lie until they are complete. What a passing fault or a kill leaves there is where
+                another call goes on; what lasts leaves nothing.
 
         Raises:
+            Changed: it was another file at each try.
             NotWritten: the disk is full, or may not be written to.
+            UnexpectedAnswer: with status 304, where `headers` made it a conditional request.
             What `get` raises.
         """
+        seconds = total_timeout_s or self.settings.total_timeout_s
+        limits = self._limits(max_bytes, seconds, Allowance(seconds))
+        # A range is one of the bytes as they are sent, and audio is compressed already.
+        sent = {"Accept-Encoding": "identity", **(headers or {})}
         try:
-            with replacing(path) as beside, beside.open("wb") as file:
-                disk = _Disk(file)
-                reply = await self._persist(url, headers, self._limits(max_bytes, total_timeout_s), disk)
-                if reply.status != 200:
-                    raise UnexpectedAnswer(
-                        f"{displayed(reply.url)} answered {reply.status} without a body",
-                        "ask for it without a condition",
-                        status=reply.status,
-                    )
+            with receiving(url, path, kept) as part:
+                try:
+                    reply = await self._persist(url, sent, limits, _Disk(part))
+                    if reply.status not in (200, 206):
+                        raise UnexpectedAnswer(
+                            f"{displayed(reply.url)} answered {reply.status} without a body",
+                            "ask for it without a condition",
+                            status=reply.status,
+                        )
+                except (PermanentFailure, NotWritten):
+                    part.forget()
+                    raise
                 # Hundreds of megabytes may have to reach the disk; other fetches go on meanwhile.
-                file.flush()
-                await asyncio.to_thread(os.fsync, file.fileno())
+                digest = await asyncio.to_thread(part.settle)
+                size = part.size
         except OSError as error:
             raise _no_room(error) from error
         return Download(
-            path=path,
-            size=disk.size,
-            digest=disk.digest.hexdigest(),
-            headers=reply.headers,
-            url=reply.url,
-            redirects=reply.redirects,
+            path=path, size=size, digest=digest, headers=reply.headers, url=reply.url, redirects=reply.redirects
         )
 
     def _limits(
@@ -918,21 +995,23 @@ class Client:
 
     async def _persist(self, url: str, headers: Mapping[str, str] | None, limits: _Limits, sink: _Sink) -> Reply:
         """Ask until there is an answer or no hope; the body goes to `sink`, not into the reply."""
-        attempt = 0
+        attempt = breaks = 0
         while True:
+            before = sink.kept
             try:
-                return await self._follow(_checked_address(url), dict(headers or {}), limits, sink)
+                return await self._follow(_checked_address(url), {**(headers or {}), **sink.wanted()}, limits, sink)
             except PassingFault as fault:
-                if not fault.retry_now or attempt >= self.settings.retries:
+                gets_on = sink.kept > before and breaks < _MAX_BREAKS
+                breaks, attempt = breaks + gets_on, 0 if gets_on else attempt + 1
+                if not fault.retry_now or attempt > self.settings.retries:
                     raise
                 if (fault.retry_after_s or 0) > self.settings.max_retry_after_s:
                     raise
-                wait_s = self.settings.backoff_s * 2**attempt * (0.5 + self._jitter())
+                wait_s = self.settings.backoff_s * 2 ** max(attempt - 1, 0) * (0.5 + self._jitter())
                 # Everyone who got the same Retry-After would otherwise come back in the same instant.
                 wait_s += fault.retry_after_s or 0
                 if wait_s >= limits.allowance.left_s:
                     raise
-            attempt += 1
             with limits.allowance.spending():
                 await self._sleep(wait_s)
 
@@ -1050,10 +1129,14 @@ class Client:
         target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         async with self._pool.stream("GET", target, headers=sent.raw, extensions={"timeout": timeouts}) as response:
             answer = _Answer(response.status, httpx2.Headers(response.headers))
-            if answer.status == 200:
-                await _body(response, answer.headers, limits, shown, sink)
+            if answer.status == 200 or (answer.status == 206 and "range" in sent):
+                there = sink.begin(answer.status, str(url), answer.headers, shown)
+                await _body(response, answer.headers, limits, shown, sink, there)
                 return answer
             await _drain(response)
+        if answer.status == 416 and "range" in sent:
+            sink.forget()
+            raise _changed(shown, "it has no such part any more")
         if answer.status == 304 or (answer.status in _REDIRECTS and "location" in answer.headers):
             return answer
         failure = _failure(answer, shown)
@@ -1071,14 +1154,14 @@ class Client:
 
 
 async def _body(
-    response: httpcore2.Response, headers: httpx2.Headers, limits: _Limits, shown: str, sink: _Sink
+    response: httpcore2.Response, headers: httpx2.Headers, limits: _Limits, shown: str, sink: _Sink, there: int
 ) -> None:
+    """Read a body into `sink`, where `there` bytes of it are already."""
     declared = headers.get("content-length", "")
-    if declared.isdecimal() and len(declared) < 20 and int(declared) > limits.wire_bytes:
+    if declared.isdecimal() and len(declared) < 20 and there + int(declared) > limits.wire_bytes:
         raise _too_large(shown, "announces", limits.wire_bytes)
     decoder = _decoder(headers, shown)
-    sink.restart()
-    received = unpacked = 0
+    received = unpacked = there
     try:
         async with contextlib.aclosing(response.aiter_stream()) as stream:
             async for data in stream:
@@ -1103,6 +1186,7 @@ async def _body(
             f"{shown} ended after {received} bytes, inside its {headers.get('content-encoding')}",
             "it is asked again at the next run",
         )
+    sink.end(shown)
 
 
 async def _drain(response: httpcore2.Response) -> None:
@@ -1119,7 +1203,7 @@ async def _drain(response: httpcore2.Response) -> None:
 def _out_of_time(shown: str, limits: _Limits, total_s: float) -> Timeout:
     """The whole time was spent; spending it again in the same run helps nobody."""
     what = f"{shown} took longer than {limits.total_s:g} s"
-    if total_s < limits.total_s:
+    if total_s < limits.total_s != limits.allowance.seconds:
         what = f"{shown} and what was fetched with it took longer than {limits.allowance.seconds:g} s together"
     return Timeout(what, "it is asked again at the next run", retry_now=False)
 

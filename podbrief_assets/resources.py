@@ -25,6 +25,7 @@ from podbrief_assets.insights.llm import LlmExtractor, LlmSettings, configured
 from podbrief_assets.lake.cache import Cache
 from podbrief_assets.lake.io_manager import LakeIOManager, LakeResource
 from podbrief_assets.lake.paths import Home
+from podbrief_assets.transcripts.recordings import KEEP_AUDIO_DAYS, MAX_KEEP_DAYS, Recordings
 from podbrief_assets.transcripts.speech import SpeechRecognizer
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "LakeResource",
     "LanguageModel",
     "OutboxResource",
+    "RecordingStore",
     "Speech",
     "Subscriptions",
     "WarehouseFile",
@@ -140,6 +142,28 @@ class Speech(dg.ConfigurableResource[SpeechRecognizer]):
 @cache
 def _recognizer(model: str, device: str, dtype: str, batch_size: int) -> SpeechRecognizer:
     return SpeechRecognizer(model, device, dtype, batch_size)
+
+
+class RecordingStore(dg.ConfigurableResource[Recordings]):
+    """The audio store at `folder`, on a disk of this machine, and for how many days it keeps recordings
+    (`PODBRIEF_KEEP_AUDIO_DAYS`)."""
+
+    folder: str
+    keep_days: int = 0
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], folder: Path) -> Self:
+        """The store with the days that the environment names.
+
+        Raises:
+            BadSetting: they are no whole number from 0 to 3650.
+        """
+        return cls(folder=str(folder), keep_days=whole_number(environ, KEEP_AUDIO_DAYS, 0, MAX_KEEP_DAYS, least=0))
+
+    @property
+    def recordings(self) -> Recordings:
+        """The store."""
+        return Recordings(Path(self.folder), self.keep_days)
 
 
 class LanguageModel(dg.ConfigurableResource[LlmExtractor]):

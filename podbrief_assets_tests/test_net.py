@@ -751,15 +751,25 @@ def test_credentials_stay_with_the_host_that_they_are_for(server: Server, other_
 # ── large bodies, to disk ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def download(url: str, path: Path, *, max_bytes: int | None = None, **changes: object) -> net.Download:
+def download(
+    url: str,
+    path: Path,
+    *,
+    max_bytes: int | None = None,
+    kept: Path | None = None,
+    slept: list[float] | None = None,
+    headers: dict[str, str] | None = None,
+    **changes: object,
+) -> net.Download:
     """One download by a fresh client, as `fetch`."""
 
-    async def sleep(_: float) -> None: ...
+    async def sleep(seconds: float) -> None:
+        (slept if slept is not None else []).append(seconds)
 
     async def run() -> net.Download:
         configured = net.Settings(**{"allowed_private": LOOPBACK, **changes})  # type: ignore[arg-type]
-        async with net.Client(configured, sleep=sleep, resolve=_nowhere) as client:
-            return await client.download(url, path, max_bytes=max_bytes)
+        async with net.Client(configured, sleep=sleep, jitter=lambda: 0.5, resolve=_nowhere) as client:
+            return await client.download(url, path, max_bytes=max_bytes, kept=kept, headers=headers)
 
     return asyncio.run(run())
 
@@ -841,6 +851,331 @@ def test_a_disk_that_is_full_is_not_taken_for_a_network_that_is_down(server: Ser
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert len(server.requests) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+# ── downloads that break off and go on ───────────────────────────────────────────────────────────────────────────────
+
+AUDIO = random.Random(3).randbytes(300_000)
+OTHER = random.Random(4).randbytes(300_000)
+LONG_AGO = "Mon, 02 Feb 2026 08:00:00 GMT"
+
+
+def _ranged(
+    content: bytes = AUDIO,
+    *,
+    after: int | None = None,
+    how: str = "end",
+    validator: tuple[str, str] | None = ("ETag", '"v1"'),
+    **changes: str,
+) -> Callable[[Handler], None]:
+    """A host that knows ranges, and breaks off `after` so many bytes of an answer, by closing or by a reset."""
+
+    def route(handler: Handler) -> None:
+        asked = handler.headers.get("Range")
+        given = dict([validator]) if validator else {}
+        start = 0
+        if asked and handler.headers.get("If-Range") in given.values():
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            given["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        handler.send_response(206 if start else 200)
+        body = content[start:]
+        for name, value in {"Content-Length": str(len(body)), **given}.items():
+            handler.send_header(name, changes.get(name.replace("-", "_"), value) if start else value)
+        handler.end_headers()
+        handler.wfile.write(body if after is None else body[:after])
+        if after is not None:
+            handler.wfile.flush()
+            time.sleep({"end": 0, "reset": 0.3, "silence": 1.0}[how])
+            handler.close_connection = True
+            if how == "reset":
+                handler.reset()
+
+    return route
+
+
+def _asked(server: Server) -> list[tuple[str | None, str | None]]:
+    """What each request asked for: range and condition."""
+    return [(headers.get("range"), headers.get("if-range")) for _, headers in server.requests]
+
+
+WHOLE = (None, None)
+
+
+@pytest.mark.parametrize("how", ["end", "reset", "silence"])
+@pytest.mark.parametrize("validator", [("ETag", '"v1"'), ("Last-Modified", LONG_AGO)], ids=["etag", "date"])
+def test_a_download_goes_on_where_it_broke_off(
+    server: Server, tmp_path: Path, how: str, validator: tuple[str, str]
+) -> None:
+    server.routes["/episode"] = _turns(
+        _ranged(after=100_000, how=how, validator=validator),
+        _ranged(after=150_000, how=how, validator=validator),
+        _ranged(validator=validator),
+    )
+    got = download(f"{server.base}/episode", tmp_path / "episode", read_timeout_s=0.6)
+    assert (tmp_path / "episode").read_bytes() == AUDIO
+    assert (got.size, got.digest) == (len(AUDIO), hashlib.sha256(AUDIO).hexdigest())
+    assert _asked(server) == [WHOLE, ("bytes=100000-", validator[1]), ("bytes=250000-", validator[1])]
+    assert {headers["accept-encoding"] for _, headers in server.requests} == {"identity"}
+    assert [path.name for path in tmp_path.iterdir()] == ["episode"]
+    assert (tmp_path / "episode").stat().st_mode & 0o777 == 0o600
+
+
+def test_breaks_that_get_on_are_no_tries_in_vain_and_are_bounded_all_the_same(server: Server, tmp_path: Path) -> None:
+    server.routes["/episode"] = _ranged(after=40_000)
+    slept: list[float] = []
+    assert download(f"{server.base}/episode", tmp_path / "episode", slept=slept).size == len(AUDIO)
+    assert len(server.requests) == 8 and set(slept) == {0.5}, "each gets on, so none waits for longer than the first"
+    server.requests.clear()
+    server.routes["/episode"] = _ranged(after=1000)
+    with pytest.raises(net.CutShort):
+        download(f"{server.base}/episode", tmp_path / "another")
+    assert len(server.requests) == 1 + 10 + 2
+
+
+def test_a_break_without_a_single_new_byte_is_a_try_in_vain(server: Server, tmp_path: Path) -> None:
+    server.routes["/episode"] = _turns(_ranged(after=1000), _ranged(after=0))
+    with pytest.raises(net.CutShort):
+        download(f"{server.base}/episode", tmp_path / "episode")
+    assert len(server.requests) == 1 + 1 + 2
+
+
+@pytest.mark.parametrize(
+    "validator",
+    [None, ("ETag", 'W/"v1"'), ("ETag", "v1"), ("Last-Modified", "now"), ("Last-Modified", "yesterday")],
+    ids=["none", "weak", "no quotes", "too young to tell", "no date"],
+)
+def test_what_cannot_be_told_from_another_version_is_begun_anew(
+    server: Server, tmp_path: Path, validator: tuple[str, str] | None
+) -> None:
+    if validator and validator[1] == "now":
+        validator = (validator[0], format_datetime(datetime.now(UTC), usegmt=True))
+    server.routes["/episode"] = _turns(_ranged(after=100_000, validator=validator), _ranged(OTHER, validator=validator))
+    got = download(f"{server.base}/episode", tmp_path / "episode", kept=tmp_path / "kept")
+    assert got.digest == hashlib.sha256(OTHER).hexdigest()
+    assert _asked(server) == [WHOLE, WHOLE]
+
+
+def test_a_weak_etag_beside_a_date_is_no_reason_to_trust_the_date(server: Server, tmp_path: Path) -> None:
+    def route(handler: Handler) -> None:
+        handler.close_connection = True
+        length = {"Content-Length": str(len(AUDIO)), "Last-Modified": LONG_AGO, "ETag": 'W/"1"'}
+        handler.answer(200, AUDIO[:1000], length)
+
+    server.routes["/episode"] = _turns(route, _ranged())
+    assert download(f"{server.base}/episode", tmp_path / "episode").size == len(AUDIO)
+    assert _asked(server) == [WHOLE, WHOLE]
+
+
+def _if_range_ignored(content: bytes, **changes: str) -> Callable[[Handler], None]:
+    """A host that gives a range of what it has now, whatever it was asked."""
+
+    def route(handler: Handler) -> None:
+        start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        length = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}", "ETag": '"v1"'}
+        headers = {name: value for name, value in {**length, **changes}.items() if value}
+        handler.answer(206, content[start:], headers)
+
+    return route
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        (_ranged(OTHER, validator=("ETag", '"v2"')), 2),
+        (lambda handler: handler.answer(200, OTHER), 2),
+        (lambda handler: handler.answer(416, b"", {"Content-Range": "bytes */10"}), 3),
+        (_if_range_ignored(OTHER, ETag='"v2"'), 3),
+        (_if_range_ignored(OTHER + b"longer", ETag=""), 3),
+        (_if_range_ignored(OTHER, **{"Content-Range": f"bytes 0-{len(OTHER) - 1}/{len(OTHER)}"}), 3),
+        (_if_range_ignored(OTHER, **{"Content-Range": "bytes 100000-5/300000"}), 3),
+        (_if_range_ignored(OTHER, **{"Content-Range": ""}), 3),
+        (_if_range_ignored(OTHER, **{"Content-Range": "bytes 99999999999999999999-1/2"}), 3),
+        (_if_range_ignored(OTHER, **{"Content-Encoding": "gzip"}), 3),
+        (_if_range_ignored(OTHER, **{"Content-Type": "multipart/byteranges; boundary=x", "Content-Range": ""}), 3),
+    ],
+    ids=[
+        *("another version", "no ranges", "too short now", "another etag", "another length", "another start"),
+        *("a backward range", "no range", "an absurd range", "another encoding", "several ranges"),
+    ],
+)
+def test_bytes_of_two_versions_never_meet(
+    server: Server, tmp_path: Path, answer: Callable[[Handler], None], asked: int
+) -> None:
+    server.routes["/episode"] = _turns(
+        _ranged(after=100_000), answer, lambda handler: handler.answer(200, OTHER, {"ETag": '"v2"'})
+    )
+    got = download(f"{server.base}/episode", tmp_path / "episode")
+    assert (tmp_path / "episode").read_bytes() == OTHER
+    assert got.digest == hashlib.sha256(OTHER).hexdigest()
+    assert _asked(server) == [WHOLE, ("bytes=100000-", '"v1"'), WHOLE][:asked]
+
+
+def test_a_file_that_changes_at_every_try_is_told_as_such(server: Server, tmp_path: Path) -> None:
+    def route(handler: Handler) -> None:
+        if handler.headers["Range"]:
+            _if_range_ignored(OTHER, ETag='"v2"')(handler)
+        else:
+            _ranged(after=100_000)(handler)
+
+    server.routes["/episode"] = route
+    with pytest.raises(net.Changed, match="changed while it was fetched") as failure:
+        download(f"{server.base}/episode", tmp_path / "episode")
+    assert isinstance(failure.value, TransientFailure) and failure.value.remedy
+    assert len(server.requests) < 30
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_server_with_the_same_etag_is_no_proof(server: Server, other_server: Server, tmp_path: Path) -> None:
+    server.routes["/episode"] = _turns(_to(f"{other_server.base}/a?signed=1"), _to(f"{other_server.base}/b?signed=2"))
+    other_server.routes["/a"] = _ranged(after=100_000)
+    other_server.routes["/b"] = _ranged(OTHER)
+    assert download(f"{server.base}/episode", tmp_path / "episode").digest == hashlib.sha256(OTHER).hexdigest()
+    assert _asked(other_server) == [WHOLE, ("bytes=100000-", '"v1"'), WHOLE]
+
+
+def test_redirects_are_followed_anew_at_every_try(server: Server, other_server: Server, tmp_path: Path) -> None:
+    server.routes["/episode"] = _turns(
+        *(_to(f"{other_server.base}/a?signed={number}") for number in (1, 2)), _to("http://127.0.0.2/a")
+    )
+    other_server.routes["/a"] = _turns(_ranged(after=100_000), _ranged(after=100_000))
+    with pytest.raises(net.AddressRefused):  # of loopback only 127.0.0.1 is allowed here
+        download(f"{server.base}/episode", tmp_path / "episode", kept=tmp_path / "kept")
+    assert _asked(other_server) == [WHOLE, ("bytes=100000-", '"v1"')]
+    assert list(tmp_path.iterdir()) == [], "what will never be fetched leaves nothing"
+
+
+def test_the_limit_holds_over_the_sum_of_all_parts(server: Server, tmp_path: Path) -> None:
+    def endless(handler: Handler) -> None:
+        handler.close_connection = True
+        start = int(handler.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        part = {"Content-Range": f"bytes {start}-99999999/*"} if start else {}
+        handler.answer(206 if start else 200, bytes(100_000), {"ETag": '"1"', "Content-Length": "150000", **part})
+
+    server.routes["/episode"] = endless
+    with pytest.raises(net.TooLarge):
+        download(f"{server.base}/episode", tmp_path / "episode", max_bytes=320_000, kept=tmp_path / "kept")
+    assert len(server.requests) == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_tries_together_have_one_time(server: Server, tmp_path: Path) -> None:
+    def slow(handler: Handler) -> None:
+        time.sleep(0.2)
+        _ranged(after=20_000)(handler)
+
+    server.routes["/episode"] = slow
+    started = time.monotonic()
+    with pytest.raises(net.Timeout, match=r"episode took longer than 0\.5 s"):
+        download(f"{server.base}/episode", tmp_path / "episode", total_timeout_s=0.5, backoff_s=0.001)
+    assert time.monotonic() - started < 1.5
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_host_that_is_busy_in_the_middle_is_waited_for(server: Server, tmp_path: Path, status: int) -> None:
+    server.routes["/episode"] = _turns(_ranged(after=100_000), _busy("4", status), _ranged())
+    slept: list[float] = []
+    assert download(f"{server.base}/episode", tmp_path / "episode", slept=slept).size == len(AUDIO)
+    assert slept == [0.5, 4.5]
+    assert _asked(server)[1:] == [("bytes=100000-", '"v1"')] * 2
+
+
+def test_a_host_that_is_busy_for_longer_is_gone_on_with_at_the_next_run(server: Server, tmp_path: Path) -> None:
+    server.routes["/episode"] = _turns(_ranged(after=100_000), _busy("3600"), _ranged())
+    with pytest.raises(net.ServerFault, match="429") as failure:
+        download(f"{server.base}/episode", tmp_path / "episode", kept=tmp_path / "kept")
+    assert failure.value.retry_after_s == 3600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "kept.json"]
+    assert download(f"{server.base}/episode", tmp_path / "episode", kept=tmp_path / "kept").size == len(AUDIO)
+    assert (tmp_path / "episode").read_bytes() == AUDIO
+    assert _asked(server)[-1] == ("bytes=100000-", '"v1"')
+    assert [path.name for path in tmp_path.iterdir()] == ["episode"]
+
+
+def _broken_off(server: Server, kept: Path) -> None:
+    """What a run that ended in the middle leaves at `kept`."""
+    server.routes["/episode"] = _turns(_ranged(after=100_000), _ranged(after=0))
+    with pytest.raises(net.CutShort):
+        download(f"{server.base}/episode", kept.with_name("episode"), kept=kept)
+    assert kept.read_bytes() == AUDIO[:100_000]
+    assert {path.stat().st_mode & 0o077 for path in kept.parent.iterdir() if path.is_file()} <= {0, 0o044}
+    assert server.base not in kept.with_name("kept.json").read_text(), "a private show's address is kept nowhere"
+    server.requests.clear()
+
+
+@pytest.mark.parametrize(
+    ("harm", "asked"),
+    [
+        (lambda kept: None, 100_000),
+        (lambda kept: kept.with_name("kept.json").unlink(), None),
+        (lambda kept: kept.with_name("kept.json").write_text('{"asked": "'), None),
+        (lambda kept: kept.with_name("kept.json").write_text("[]"), None),
+        (lambda kept: kept.write_bytes(AUDIO + b"more than there is"), None),
+        (lambda kept: kept.write_bytes(AUDIO), len(AUDIO) - 1),
+        (lambda kept: kept.unlink(), None),
+    ],
+    ids=["none", "no note", "half a note", "no such note", "too many bytes", "killed at the end", "no bytes"],
+)
+def test_another_run_goes_on_only_with_what_it_can_trust(
+    server: Server, tmp_path: Path, harm: Callable[[Path], object], asked: int | None
+) -> None:
+    kept = tmp_path / "kept"
+    _broken_off(server, kept)
+    harm(kept)
+    server.routes["/episode"] = _ranged()
+    download(f"{server.base}/episode", tmp_path / "episode", kept=kept)
+    assert (tmp_path / "episode").read_bytes() == AUDIO
+    assert _asked(server) == [(f"bytes={asked}-", '"v1"') if asked else WHOLE]
+    assert [path.name for path in tmp_path.iterdir()] == ["episode"]
+
+
+def test_the_first_bytes_of_one_address_are_nothing_to_another(server: Server, tmp_path: Path) -> None:
+    _broken_off(server, tmp_path / "kept")
+    server.routes["/another"] = _ranged(OTHER)
+    download(f"{server.base}/another", tmp_path / "episode", kept=tmp_path / "kept")
+    assert (tmp_path / "episode").read_bytes() == OTHER
+    assert _asked(server) == [WHOLE]
+
+
+def test_two_that_fetch_the_same_at_once_do_not_write_into_one_file(server: Server, tmp_path: Path) -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    def route(handler: Handler) -> None:
+        both.wait()
+        _ranged()(handler)
+
+    server.routes["/episode"] = route
+    got: list[bytes] = []
+
+    def fetch_one(name: str) -> None:
+        download(f"{server.base}/episode", tmp_path / name, kept=tmp_path / "kept")
+        got.append((tmp_path / name).read_bytes())
+
+    threads = [threading.Thread(target=fetch_one, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == [AUDIO, AUDIO]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+
+
+def test_a_download_that_is_called_off_leaves_what_another_can_go_on_with(server: Server, tmp_path: Path) -> None:
+    server.routes["/episode"] = _ranged(after=100_000, how="silence")
+
+    async def run(kept: Path | None) -> None:
+        async with net.Client(net.Settings(allowed_private=LOOPBACK)) as client:
+            task = asyncio.create_task(client.download(f"{server.base}/episode", tmp_path / "episode", kept=kept))
+            while sum(path.stat().st_size for path in tmp_path.iterdir() if path.suffix != ".json") < 100_000:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run(None))
+    assert list(tmp_path.iterdir()) == []
+    asyncio.run(run(tmp_path / "kept"))
+    assert (tmp_path / "kept").read_bytes() == AUDIO[:100_000]
 
 
 # ── addresses ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -349,7 +349,7 @@ def test_what_is_heard_in_the_sample_is_what_its_scripts_say():
     recognizer = SpeechRecognizer()
     rates = {}
     for name in HEARD:
-        heard = recognizer.transcribe([FOLDER / "audio" / f"{name}.opus"], language="en")[0]
+        heard = recognizer.listen(FOLDER / "audio" / f"{name}.opus", "en").segments
         said = _words(scripts[name])
         rates[name] = _errors(said, _words(" ".join(segment.text for segment in heard))) / len(said)
     assert max(rates.values()) <= 0.12, rates

@@ -51,6 +51,11 @@ class Home:
         return self.root / "shows.opml"
 
     @property
+    def audio(self) -> Path:
+        """The recordings that are on this machine, wherever the shared cache lies."""
+        return self.root / "cache" / "audio"
+
+    @property
     def warehouse(self) -> Path:
         """The DuckDB file."""
         return self.root / "podbrief.duckdb"

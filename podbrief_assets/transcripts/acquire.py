@@ -2,7 +2,8 @@
 
 Belongs here: which of the two is tried, what is kept of it under which key, what is worth trying again, and that of a
 private show no real address is kept anywhere.
-Doesn't: reading files (`publisher.py`), HTTP (`net.py`), decoding (`audio.py`), recognition (`speech.py`).
+Doesn't: reading files (`publisher.py`), HTTP (`net.py`), recordings on the disk (`recordings.py`), fetching them while
+others are heard (`ahead.py`), decoding (`audio.py`), recognition (`speech.py`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ import datetime as dt
 import hashlib
 import json
 import re
-import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,17 +24,27 @@ from podbrief_assets.episodes import hushing, private
 from podbrief_assets.errors import PodbriefError, TransientFailure
 from podbrief_assets.lake.cache import Cache, key_of
 from podbrief_assets.transcripts import Segment, audio, duration_s, is_timed, publisher
-from podbrief_assets.transcripts.speech import ModelUnusable, SpeechRecognizer
+from podbrief_assets.transcripts.ahead import Ahead
+from podbrief_assets.transcripts.recordings import Recordings, Stored, StoreUnusable
+from podbrief_assets.transcripts.speech import Dropped, ModelUnusable, Recording, SpeechRecognizer, Transcription
 
 # Part of every key: another number has every file read, and every recording heard, again.
 VERSION = "1"
 
 _AT_ONCE = 16
 _MAX_BYTES = 20 * 2**20
-# Recordings on the disk at once: enough to fetch the next while one is heard, few enough for any disk.
-_RECORDINGS_AT_ONCE = 4
+# Recordings that are fetched or wait on the disk while others are heard: enough to keep the recogniser busy, few enough
+# for any disk.
+_FETCHED_AHEAD = 4
 # A publisher's file often follows its episode by a day or two. After a week it is not coming.
 _WORTH_ASKING_AGAIN = dt.timedelta(days=7)
+# Audio that plays for so much less than its feed says is another file, or what was left of one: a notice, a preview, an
+# upload that broke off. Feeds round, count no advertising, or count some that is left out, and so differ by minutes.
+_FAR_SHORTER = 0.2
+_FAR_SHORTER_S = 120.0
+# An mp3 without a header of its own that was cut half way looks whole, and its words would be half of what was said.
+# Feeds are wrong about lengths, and wrong about sizes; of a file that is far below both, a good part is missing.
+_BOTH_SHORTER = 0.6
 
 Done = Callable[[str], None]
 # From sealed addresses the real ones, of those that are known: `private.opened`.
@@ -191,146 +201,280 @@ def _words(segments: Sequence[Segment]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What came of a day's audio.
+
+    Attributes:
+        rows: `transcripts` rows, with the words that were heard.
+        recognised_s: How much audio was listened to, in seconds; what was known before is not counted.
+        dropped: Stretches whose words were not believed, in all recordings whose words are in `rows`.
+    """
+
+    rows: list[dict[str, Any]]
+    recognised_s: float = 0.0
+    dropped: int = 0
+
+
 def heard(
     episodes: Sequence[dict[str, Any]],
     rows: Sequence[dict[str, Any]],
     client: Callable[[], net.Client],
     opened: Opened,
     cache: Cache,
+    recordings: Recordings,
     recognizer: SpeechRecognizer,
     now: dt.datetime,
     done: Done,
-) -> list[dict[str, Any]]:
+) -> Heard:
     """`rows` with the words that are heard in the audio wherever the publisher gave none.
 
     A recording is known by the digest of its bytes: under another address, on another day, on another machine that
     shares the cache it is not heard again. Each is kept as soon as it is finished. One that repeats another episode is
-    not fetched at all; words that are known of it stay.
+    not fetched at all; words that are known of it stay. The next ones are fetched while one is heard.
 
     Args:
         episodes, rows: `episodes` rows and what `published` made of them, in the same order.
         client: Opens the way out; not called while everything is known.
-        opened: Opens sealed addresses, just before they are asked.
-        done: Told of each episode without a publisher's words: `recognised`, `known` or `failed`.
+        opened: Opens sealed addresses, just before they are asked; called from another thread.
+        recordings: Where audio lies until it was heard.
+        done: Told of each episode without a publisher's words: `recognised`, `known` or `failed`. Called from whichever
+            thread the recogniser takes recordings from.
     """
     found = list(rows)
     silent = [n for n, row in enumerate(rows) if row["origin"] == "none" and episodes[n]["audio_url"]]
-    memory = _Memory(cache, recognizer, now)
+    memory = _Memory(cache, recognizer.model, now)
+    hearings: dict[int, _Hearing] = {}
     unknown = []
     for number in silent:
         kept = memory.recall(episodes[number])
         if episodes[number]["duplicate_of"]:
-            found[number] = _heard_row(rows[number], kept) if kept and not kept.error else rows[number]
+            if kept and not _why_wordless(episodes[number], kept):
+                hearings[number] = kept
         elif kept is None:
             unknown.append(number)
         else:
-            found[number] = _heard_row(rows[number], kept)
+            hearings[number] = kept
             done("known")
-    for start in range(0, len(unknown), _RECORDINGS_AT_ONCE):
-        some = unknown[start : start + _RECORDINGS_AT_ONCE]
-        with tempfile.TemporaryDirectory(prefix="podbrief-") as folder:
-            addresses = {n: episodes[n]["audio_url"] for n in some}
-            fetched = asyncio.run(_fetch(client, opened, addresses, Path(folder)))
-            for number in some:
-                recording = fetched[number]
-                outcome = memory.hear(episodes[number], recording)
-                found[number] = _heard_row(rows[number], outcome)
-                done("failed" if outcome.error else "recognised")
-                if isinstance(recording, net.Download):
-                    recording.path.unlink(missing_ok=True)
-    return found
+    recognised_s = 0.0
+    if unknown:
+        listening = _Listening(episodes, opened, recordings, memory, done)
+        listening.hear(unknown, client, recognizer)
+        hearings |= listening.hearings
+        recognised_s = listening.recognised_s
+    for number, hearing in hearings.items():
+        found[number] = _heard_row(episodes[number], rows[number], hearing)
+    dropped = sum(len(hearings[n].dropped) for n in hearings if found[n]["origin"] == "recognised")
+    return Heard(found, recognised_s, dropped)
 
 
 @dataclass(frozen=True)
 class _Hearing:
-    """What came of one recording."""
+    """What came of one recording.
+
+    Attributes:
+        model: Who listened.
+        segments, duration_s, language, dropped: As in `Transcription`.
+        error: Why there are no words.
+        faulty: Whether that is the file's fault, which the publisher may mend: a page, a broken upload.
+        size: Of the file, in bytes, where it is known.
+    """
 
     model: str
     segments: tuple[Segment, ...] = ()
     duration_s: float | None = None
     language: str | None = None
     error: str | None = None
+    dropped: tuple[Dropped, ...] = ()
+    faulty: bool = False
+    size: int | None = None
+
+
+def _hearing_of(stored: dict[str, Any]) -> _Hearing:
+    """What was kept, by this version or an older one, which knew none of the last three."""
+    return _Hearing(
+        model=stored["model"],
+        segments=tuple(Segment(**segment) for segment in stored["segments"]),
+        duration_s=stored["duration_s"],
+        language=stored["language"],
+        error=stored["error"],
+        dropped=tuple(Dropped(**stretch) for stretch in stored.get("dropped", ())),
+        faulty=stored.get("faulty", False),
+        size=stored.get("size"),
+    )
 
 
 class _Memory:
-    """Hears each recording once."""
+    """What is known of recordings: the cache."""
 
-    def __init__(self, cache: Cache, recognizer: SpeechRecognizer, now: dt.datetime) -> None:
+    def __init__(self, cache: Cache, model: str, now: dt.datetime) -> None:
         self._recordings, self._hearings = cache.section("recordings"), cache.section("speech")
-        self._recognizer, self._now = recognizer, now
-        self._unusable: PodbriefError | None = None
+        self.model, self._now = model, now
 
     def recall(self, episode: dict[str, Any]) -> _Hearing | None:
         """What is known of the episode's audio without fetching it; None where it has to be fetched or heard."""
-        known = self._recordings.get_json(self._recording_key(episode))
+        known = self._recordings.get_json(_recording_key(episode))
         if known is None:
             return None
+        young = self._now - episode["published_at"] < _WORTH_ASKING_AGAIN
         if known.get("error"):
-            young = self._now - episode["published_at"] < _WORTH_ASKING_AGAIN
-            return None if young else _Hearing(self._recognizer.model, error=known["error"])
-        return self._kept(episode, known["digest"])
-
-    def hear(self, episode: dict[str, Any], recording: net.Download | PodbriefError) -> _Hearing:
-        """Recognise a recording that was fetched, or tell why it was not; what will not change is kept."""
-        key = self._recording_key(episode)
-        if isinstance(recording, PodbriefError):
-            if not isinstance(recording, TransientFailure):
-                self._recordings.put_json(key, {"error": _told(episode, recording)})
-            return self._failure(episode, recording)
-        self._recordings.put_json(key, {"digest": recording.digest})
-        if kept := self._kept(episode, recording.digest):
-            return kept
-        if self._unusable:
-            return self._failure(episode, self._unusable)
-        try:
-            words = self._recognizer.listen(recording.path, episode["language"])
-        except (models.ModelMissing, ModelUnusable) as error:
-            self._unusable = error  # not this recording's fault: the others would only fail the same way
-            return self._failure(episode, error)
-        except TransientFailure as error:
-            return self._failure(episode, error)
-        except PodbriefError as error:
-            hearing = self._failure(episode, error)
-        else:
-            hearing = _Hearing(self._recognizer.model, words.segments, words.duration_s, words.language or None)
-            if not words.segments:
-                silence = f"no speech was heard in {words.duration_s / 60:.0f} minutes of audio: listen to it"
-                hearing = _Hearing(self._recognizer.model, duration_s=words.duration_s, error=silence)
-        self._hearings.put_json(self._hearing_key(episode, recording.digest), asdict(hearing))
+            return None if young else _Hearing(self.model, error=known["error"])
+        hearing = self.hearing(self.key(episode, known["digest"]))
+        # A publisher mends a broken upload under the same address, mostly within the day.
+        if hearing and young and (hearing.faulty or _far_shorter(episode, hearing)):
+            return None
         return hearing
 
-    def _failure(self, episode: dict[str, Any], error: PodbriefError) -> _Hearing:
-        return _Hearing(self._recognizer.model, error=_told(episode, error))
-
-    def _kept(self, episode: dict[str, Any], digest: str) -> _Hearing | None:
-        stored = self._hearings.get_json(self._hearing_key(episode, digest))
-        if stored is None:
+    def digest(self, episode: dict[str, Any]) -> str | None:
+        """Which recording the episode has, where that is known and nothing but hearing it is left to do."""
+        known = self._recordings.get_json(_recording_key(episode))
+        if known is None or known.get("error") or self.hearing(self.key(episode, known["digest"])):
             return None
-        return _Hearing(**{**stored, "segments": tuple(Segment(**segment) for segment in stored["segments"])})
+        return str(known["digest"])
 
-    def _recording_key(self, episode: dict[str, Any]) -> str:
-        return key_of(episode=episode["episode_id"], item=episode["digest"], audio=episode["audio_url"])
+    def unfetched(self, episode: dict[str, Any], error: PodbriefError) -> _Hearing:
+        """What comes of audio that could not be fetched; what will not change is kept."""
+        if not isinstance(error, TransientFailure):
+            self._recordings.put_json(_recording_key(episode), {"error": _told(episode, error)})
+        return self.failure(episode, error)
 
-    def _hearing_key(self, episode: dict[str, Any], digest: str) -> str:
-        return key_of(version=VERSION, model=self._recognizer.model, audio=digest, language=episode["language"])
+    def fetched(self, episode: dict[str, Any], digest: str) -> None:
+        """Keep which recording the episode has."""
+        self._recordings.put_json(_recording_key(episode), {"digest": digest})
+
+    def listened(
+        self, episode: dict[str, Any], key: str, size: int, outcome: Transcription | PodbriefError
+    ) -> _Hearing:
+        """What comes of a recording of `size` bytes that was listened to; all but passing failures are kept."""
+        if isinstance(outcome, PodbriefError):
+            hearing = self.failure(episode, outcome)
+        elif outcome.segments:
+            hearing = _Hearing(self.model, outcome.segments, outcome.duration_s, outcome.language or None)
+        else:
+            silence = f"no speech was heard in {outcome.duration_s / 60:.0f} minutes of audio: listen to it"
+            hearing = _Hearing(self.model, duration_s=outcome.duration_s, error=silence)
+        if isinstance(outcome, Transcription):
+            hearing = replace(hearing, dropped=outcome.dropped, size=size)
+        if not isinstance(outcome, TransientFailure):
+            self._hearings.put_json(key, asdict(hearing))
+        return hearing
+
+    def failure(self, episode: dict[str, Any], error: PodbriefError) -> _Hearing:
+        """Nothing was heard."""
+        faulty = isinstance(error, (audio.NotAudio, audio.BrokenAudio))
+        return _Hearing(self.model, error=_told(episode, error), faulty=faulty)
+
+    def hearing(self, key: str) -> _Hearing | None:
+        """What was heard in a recording, where it was."""
+        stored = self._hearings.get_json(key)
+        return None if stored is None else _hearing_of(stored)
+
+    def key(self, episode: dict[str, Any], digest: str) -> str:
+        """Where what was heard in a recording is kept."""
+        return key_of(version=VERSION, model=self.model, audio=digest, language=episode["language"])
 
 
-async def _fetch(
-    client: Callable[[], net.Client], opened: Opened, addresses: dict[int, str], folder: Path
-) -> dict[int, net.Download | PodbriefError]:
-    """Fetch several recordings at once; a failure is its own recording's."""
+def _recording_key(episode: dict[str, Any]) -> str:
+    return key_of(episode=episode["episode_id"], item=episode["digest"], audio=episode["audio_url"])
 
-    async def one(web: net.Client, number: int) -> net.Download | PodbriefError:
+
+class _Listening:
+    """Fetches and hears what is not known, and settles each episode as soon as it can be."""
+
+    def __init__(
+        self,
+        episodes: Sequence[dict[str, Any]],
+        opened: Opened,
+        recordings: Recordings,
+        memory: _Memory,
+        done: Done,
+    ) -> None:
+        self._episodes, self._opened, self._recordings = episodes, opened, recordings
+        self._memory, self._done = memory, done
+        self._settling = threading.Lock()  # the recogniser may take recordings from a thread of its own
+        # What is being heard, by the key under which it is kept: several episodes may have the same recording.
+        self._in_hand: dict[str, list[tuple[int, Stored]]] = {}
+        self.hearings: dict[int, _Hearing] = {}
+        self.recognised_s = 0.0
+
+    def hear(self, unknown: Sequence[int], client: Callable[[], net.Client], recognizer: SpeechRecognizer) -> None:
+        """Settle all of `unknown`."""
         try:
+            self._recordings.sweep()
+            with Ahead(client, self._fetch, unknown, _FETCHED_AHEAD, self._leave) as ahead:
+                outcomes = recognizer.recognise(self._coming(ahead))
+                try:
+                    for recording, outcome in outcomes:
+                        self._heard(recording.key, outcome)
+                finally:
+                    # In this order: a recogniser may have to join a thread that waits for the next recording.
+                    ahead.close()
+                    if close := getattr(outcomes, "close", None):
+                        close()
+        except (models.ModelMissing, ModelUnusable, StoreUnusable) as error:
+            # No recording's fault: the others would only fail the same way.
+            for number in unknown:
+                if number not in self.hearings:
+                    self._settle(number, self._memory.failure(self._episodes[number], error))
+        finally:
+            for users in self._in_hand.values():
+                for _, stored in users:
+                    self._recordings.leave(stored)
+
+    async def _fetch(self, web: net.Client, number: int) -> Stored | PodbriefError:
+        """A failure is its own recording's."""
+        episode = self._episodes[number]
+        try:
+            digest = self._memory.digest(episode)
+            if digest and (stored := self._recordings.held(digest)):
+                return stored
             # Named by the address that may be seen: what goes wrong with a file names it.
-            target = folder / str(number) / _file_name(addresses[number])
-            return await audio.fetch(web, _real(addresses[number], opened), target)
+            address = episode["audio_url"]
+            return await self._recordings.fetch(web, _real(address, self._opened), _file_name(address))
         except PodbriefError as error:
             return error
 
-    async with client() as web:
-        fetched = await asyncio.gather(*(one(web, number) for number in addresses))
-    return dict(zip(addresses, fetched, strict=True))
+    def _coming(self, ahead: Ahead[int, Stored | PodbriefError]) -> Iterator[Recording]:
+        """The recordings to be heard, as they come; what need not be heard is settled."""
+        for number, got in ahead:
+            episode = self._episodes[number]
+            if isinstance(got, PodbriefError):
+                self._settle(number, self._memory.unfetched(episode, got))
+                continue
+            self._memory.fetched(episode, got.digest)
+            key = self._memory.key(episode, got.digest)
+            with self._settling:
+                kept = self._memory.hearing(key)
+                first = kept is None and key not in self._in_hand
+                if kept is None:
+                    self._in_hand.setdefault(key, []).append((number, got))
+            if kept:
+                self._settle(number, kept, "known")
+                self._recordings.release(got)
+            elif first:
+                yield Recording(key, got.path, episode["language"])
+
+    def _heard(self, key: str, outcome: Transcription | PodbriefError) -> None:
+        if isinstance(outcome, Transcription):
+            self.recognised_s += outcome.duration_s
+        with self._settling:
+            hearings = [
+                (number, self._memory.listened(self._episodes[number], key, stored.size, outcome))
+                for number, stored in self._in_hand[key]
+            ]
+            users = self._in_hand.pop(key)
+        for number, hearing in hearings:
+            self._settle(number, hearing)
+        for _, stored in users:
+            self._recordings.release(stored)
+
+    def _settle(self, number: int, hearing: _Hearing, how: str = "recognised") -> None:
+        self.hearings[number] = hearing
+        self._done("failed" if _why_wordless(self._episodes[number], hearing) else how)
+
+    def _leave(self, got: Stored | PodbriefError) -> None:
+        if isinstance(got, Stored):
+            self._recordings.leave(got)
 
 
 def _file_name(address: str) -> str:
@@ -339,10 +483,32 @@ def _file_name(address: str) -> str:
     return name or "recording"
 
 
-def _heard_row(row: dict[str, Any], hearing: _Hearing) -> dict[str, Any]:
+def _far_shorter(episode: dict[str, Any], hearing: _Hearing) -> bool:
+    """Whether the audio plays for so little of what the feed says that it can't be the episode.
+
+    What no recording may last is no length but a slip: milliseconds, or minutes taken for hours.
+    """
+    stated_s, plays_s = episode["duration_s"] or 0.0, hearing.duration_s
+    if plays_s is None or stated_s - plays_s <= _FAR_SHORTER_S or stated_s > audio.Limits().duration_s:
+        return False
+    small = hearing.size is not None and hearing.size < _BOTH_SHORTER * (episode["audio_bytes"] or 0)
+    return plays_s < (_BOTH_SHORTER if small else _FAR_SHORTER) * stated_s
+
+
+def _why_wordless(episode: dict[str, Any], hearing: _Hearing) -> str | None:
+    """Why the episode gets no words from a recording; None where it does."""
+    if hearing.error or not _far_shorter(episode, hearing):
+        return hearing.error
+    return (
+        f"the audio plays for {hearing.duration_s:,.0f} s and the feed says {episode['duration_s']:,.0f}: it is cut "
+        "short, another file or a preview; listen to it and tell the publisher (it is asked for again for a week)"
+    )
+
+
+def _heard_row(episode: dict[str, Any], row: dict[str, Any], hearing: _Hearing) -> dict[str, Any]:
     """The row of an episode whose publisher gave no words, with what was heard."""
-    if hearing.error:
-        return {**row, "error": f"{row['error']}; speech recognition: {hearing.error}"}
+    if why := _why_wordless(episode, hearing):
+        return {**row, "duration_s": hearing.duration_s, "error": f"{row['error']}; speech recognition: {why}"}
     return {
         **row,
         "origin": "recognised",

@@ -17,11 +17,11 @@ from podbrief_assets.episodes import private
 from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.io_manager import TableResult, failures, table_asset, table_result
 from podbrief_assets.lake.tables import TABLES
-from podbrief_assets.resources import CacheResource, DatabaseResource, Speech, Web
+from podbrief_assets.resources import CacheResource, DatabaseResource, RecordingStore, Speech, Web
 from podbrief_assets.transcripts import acquire
 
 GROUP = "transcripts"
-_CODE_VERSION = f"{acquire.VERSION}.1"
+_CODE_VERSION = f"{acquire.VERSION}.2"
 
 
 @table_asset("transcripts", group=GROUP, code_version=_CODE_VERSION, kinds={"http", "torch", "huggingface"}, pool="gpu")
@@ -31,6 +31,7 @@ def transcripts(
     cache: CacheResource,
     database: DatabaseResource,
     web: Web,
+    recordings: RecordingStore,
     speech: Speech,
 ) -> TableResult:
     """Take each episode's transcript from its publisher, or recognise its speech where there is none."""
@@ -48,8 +49,11 @@ def transcripts(
 
     rows = asyncio.run(acquire.published(listed, web.client, opened, cache.section("transcripts"), now, done))
     listening = time.monotonic()
+    heard = acquire.Heard(rows)
     if recognizer := speech.recognizer:
-        rows = acquire.heard(listed, rows, web.client, opened, cache.whole, recognizer, now, done)
+        store = recordings.recordings
+        heard = acquire.heard(listed, rows, web.client, opened, cache.whole, store, recognizer, now, done)
+        rows = heard.rows
     listened_s = time.monotonic() - listening
     table = TABLES["transcripts"]
     settled = settle(table, pl.DataFrame(rows, schema=table.polars_schema))
@@ -58,7 +62,6 @@ def transcripts(
         for episode, row in zip(listed, rows, strict=True)
         if row["error"] and not episode["duplicate_of"]
     ]
-    recognised_s = sum(row["duration_s"] or 0 for row in rows if row["origin"] == "recognised")
     return table_result(
         settled,
         {
@@ -68,14 +71,11 @@ def transcripts(
             "recognised": outcomes["recognised"],
             "from_cache": outcomes["cached"] + outcomes["known"],
             "hours": round(sum(row["duration_s"] or 0 for row in rows) / 3600, 2),
-            # Only of a run that heard everything itself: what came from the cache took no time.
-            **({"seconds_of_audio_a_second": recognised_s / listened_s} if _heard_all(outcomes) else {}),
+            "recognised_seconds": round(heard.recognised_s, 1),
+            **({"seconds_of_audio_a_second": heard.recognised_s / listened_s} if heard.recognised_s else {}),
+            "stretches_not_believed": heard.dropped,
             "words": sum(row["words"] for row in rows),
             "seconds": round(time.monotonic() - started, 1),
             **failures(missing),
         },
     )
-
-
-def _heard_all(outcomes: Counter[str]) -> bool:
-    return outcomes["recognised"] > 0 and not outcomes["known"]

@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -32,12 +32,13 @@ RATE: Final = 16_000  # samples a second, as every recogniser wants them
 
 # Four hours at 256 kbit/s are 460 MB. What is larger is video, or no episode.
 MAX_BYTES: Final = 500 * net.MEBIBYTE
-# One exchange; a slow host that gives 300 kB/s still delivers the largest file.
+# With all its breaks and redirects; a slow host that gives 300 kB/s still delivers the largest file.
 FETCH_TIMEOUT_S: Final = 30 * 60.0
 
 _DECODER: Final = Path(__file__).with_name("decoder.py")
 _CONTAINERS_THAT_KNOW: Final = ("mov", "flac", "wav", "w64", "aiff", "caf", "ogg", "matroska")
 _MAX_ANSWER: Final = 10_000  # bytes
+_MAX_OGG_PAGE: Final = 27 + 255 + 255 * 255  # bytes (RFC 3533, section 6)
 
 
 class NotAudio(PermanentFailure):
@@ -70,25 +71,37 @@ class Limits:
 
     Attributes:
         duration_s: Of its sound. The longest real episodes are marathons of eight to ten hours.
-        memory_bytes: The decoder's address space; four hours of mp3 go through 130 MiB, most of which are libraries.
+        memory_bytes: The decoder's address space, so that with the process that reads it (50 MB) even a hostile file
+            takes less than 400 MB. Four hours of mp3 go through 130 MiB, most of which are libraries; twelve of m4a,
+            whose index grows with its length, through 280.
         cpu_s: The decoder's processor time; four hours of mp3 at 32 kbit/s take 14 s.
         stall_s: The longest wait for the decoder's next block.
     """
 
     duration_s: float = 12 * 3600.0
-    memory_bytes: int = 512 * net.MEBIBYTE
+    memory_bytes: int = 320 * net.MEBIBYTE
     cpu_s: int = 600
     stall_s: float = 60.0
 
 
-async def fetch(client: net.Client, url: str, path: Path) -> net.Download:
+async def fetch(
+    client: net.Client, url: str, path: Path, *, headers: Mapping[str, str] | None = None, kept: Path | None = None
+) -> net.Download:
     """Fetch an enclosure to `path`, whatever it is; `decode` finds out.
+
+    Args:
+        headers, kept: As for `net.Client.download`.
 
     Raises:
         net's failures; `path` is then as it was.
     """
     return await client.download(
-        url, path, headers={"Accept": "audio/*,*/*;q=0.1"}, max_bytes=MAX_BYTES, total_timeout_s=FETCH_TIMEOUT_S
+        url,
+        path,
+        headers={"Accept": "audio/*,*/*;q=0.1", **(headers or {})},
+        max_bytes=MAX_BYTES,
+        total_timeout_s=FETCH_TIMEOUT_S,
+        kept=kept,
     )
 
 
@@ -201,6 +214,12 @@ def _judge(answer: dict[str, Any], path: Path, size: int, decoded: int, limits: 
             "tell the publisher",
             decoded_s=decoded_s,
         )
+    if answer["format"] == "ogg" and _ends_inside_a_page(path):
+        raise BrokenAudio(
+            f"{path.name} ends inside a page after {decoded_s:.0f} s",
+            "the publisher's file was cut short; it is worth asking for again",
+            decoded_s=decoded_s,
+        )
     stated_s = answer.get("stated_s") or 0.0
     if decoded_s < 0.9 * stated_s - 2 and _states_truth(answer, stated_s, size):
         raise BrokenAudio(
@@ -208,6 +227,24 @@ def _judge(answer: dict[str, Any], path: Path, size: int, decoded: int, limits: 
             "the publisher's file was cut short; it is worth asking for again",
             decoded_s=decoded_s,
         )
+
+
+def _ends_inside_a_page(path: Path) -> bool:
+    """Whether an Ogg file was cut: it states its length nowhere but in its last page, whichever that is.
+
+    That the last page does not say that it is the last is no sign: recordings of streams end so.
+    """
+    with path.open("rb") as file:
+        file.seek(-min(path.stat().st_size, 2 * _MAX_OGG_PAGE), os.SEEK_END)
+        tail = file.read()
+    start = tail.rfind(b"OggS\0")
+    header = tail[start : start + 27]
+    if start < 0:
+        return False  # something else follows, as tags do that some program put there
+    if len(header) < 27:
+        return True
+    sizes = tail[start + 27 : start + 27 + header[26]]
+    return len(sizes) < header[26] or start + 27 + header[26] + sum(sizes) > len(tail)
 
 
 def _states_truth(answer: dict[str, Any], stated_s: float, size: int) -> bool:

@@ -144,6 +144,25 @@ def test_a_file_that_was_cut_half_way_says_how_far_it_went(corpus: Path, tmp_pat
     assert f"{failure.value.decoded_s:.0f} " in failure.value.what
 
 
+@pytest.mark.parametrize("ending", [b"", b"TAG" + bytes(125)], ids=["nothing", "tags"])
+def test_an_ogg_file_is_whole_with_or_without_a_page_that_says_so_and_whatever_follows(
+    corpus: Path, tmp_path: Path, ending: bytes
+) -> None:
+    whole = (corpus / "audio/chapters/auphonic.opus").read_bytes()
+    last = whole.rindex(b"OggS")
+    (tmp_path / "stream.opus").write_bytes(whole[:last] + ending)
+    assert len(audio.decode(tmp_path / "stream.opus")) / RATE > 8
+
+
+@pytest.mark.parametrize("place", [5, 20, 27, 40, -1])
+def test_an_ogg_file_that_ends_inside_a_page_was_cut(corpus: Path, tmp_path: Path, place: int) -> None:
+    whole = (corpus / "audio/chapters/auphonic.opus").read_bytes()
+    pages = [place for place in range(len(whole)) if whole[place : place + 5] == b"OggS\0"]
+    (tmp_path / "cut.opus").write_bytes(whole[: pages[-2 if place > 0 else -1] + place])
+    with pytest.raises(audio.BrokenAudio, match="ends inside a page after"):
+        audio.decode(tmp_path / "cut.opus")
+
+
 def test_a_length_that_is_only_a_guess_makes_no_file_broken(corpus: Path, tmp_path: Path) -> None:
     # An mp3 without a header of its own, as encoders for streams write them: its length is not known to anyone.
     whole = (corpus / "audio/chapters/hindenburg-journalist-pro.mp3").read_bytes()

@@ -20,7 +20,7 @@ from podbrief_assets.errors import PodbriefError
 from podbrief_assets.transcripts import audio, speech
 from podbrief_assets.transcripts.audio import RATE, Samples
 from podbrief_assets.transcripts.segment import Segment
-from podbrief_assets.transcripts.speech import SpeechRecognizer
+from podbrief_assets.transcripts.speech import Recording, SpeechRecognizer
 
 JFK = "faster-whisper/jfk.flac"
 LIBRIVOX = "pocketsphinx/librivox/sense_and_sensibility_01_austen_64kb-{}.wav"
@@ -100,8 +100,12 @@ def test_a_president_is_understood_to_the_word(
 def test_read_speech_is_recognised_within_a_tenth_of_its_words(
     corpus: Path, recogniser: SpeechRecognizer, references: dict[str, str]
 ) -> None:
-    found = recogniser.transcribe([corpus / "audio" / name for name in references])
-    pairs = [(_words(text), _said(segments)) for text, segments in zip(references.values(), found, strict=True)]
+    recordings = [Recording(name, corpus / "audio" / name, "en") for name in references]
+    pairs = []
+    for recording, heard in recogniser.recognise(recordings):
+        assert not isinstance(heard, PodbriefError)
+        pairs.append((_words(references[recording.key]), _said(heard.segments)))
+    assert len(pairs) == len(references)
     wrong, words = sum(_errors(*pair) for pair in pairs), sum(len(text) for text, _ in pairs)
     assert wrong / words < 0.1, pairs
 
@@ -185,16 +189,16 @@ def test_words_before_and_after_a_long_silence_keep_their_times(
 
 def test_a_file_that_fails_does_not_fail_the_next(corpus: Path, recogniser: SpeechRecognizer, tmp_path: Path) -> None:
     (tmp_path / "page.mp3").write_text("<html>gone</html>")
-    paths = [tmp_path / "page.mp3", corpus / "audio" / JFK]
-    outcomes = recogniser.recognise(paths)
-    index, failure = next(outcomes)
-    assert index == 0
-    assert isinstance(failure, audio.NotAudio)
-    index, segments = next(outcomes)
-    assert index == 1
-    assert not isinstance(segments, PodbriefError) and segments[0].text.startswith("And so")
-    with pytest.raises(audio.NotAudio):
-        recogniser.transcribe(paths)
+    recordings = [Recording("page", tmp_path / "page.mp3"), Recording("speech", corpus / "audio" / JFK)]
+    outcomes = {recording.key: outcome for recording, outcome in recogniser.recognise(iter(recordings))}
+    assert isinstance(outcomes["page"], audio.NotAudio)
+    assert isinstance(outcomes["speech"], speech.Transcription)
+    assert outcomes["speech"].segments[0].text.startswith("And so")
+
+
+def test_a_model_that_cannot_be_had_ends_it_all(tmp_path: Path) -> None:
+    with pytest.raises(models.ModelMissing):
+        list(SpeechRecognizer(str(tmp_path / "nothing")).recognise([Recording(1, tmp_path / "any.mp3")]))
 
 
 @pytest.mark.parametrize("language", ["en", "en-US", "EN_gb", "", None])
