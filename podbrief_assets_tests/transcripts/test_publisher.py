@@ -8,7 +8,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -72,6 +72,17 @@ def assert_sound(segments: list[Segment]) -> None:
         assert segment.text == " ".join(segment.text.split()) != ""
         assert segment.speaker is None or 0 < len(segment.speaker) <= 100
         segment.text.encode()
+
+
+def assert_starts_where_said(segments: list[Segment], source: Sequence[tuple[float, float, str]]) -> None:
+    """Each segment starts with the source's cue that has its first word first, else inside the one that has it."""
+    said = [(number, start, end) for start, end, text in source for number, _ in enumerate(text.split())]
+    position = 0
+    for segment in segments:
+        number, start, end = said[position]
+        assert start - 0.011 < segment.start_s < (end if number else start) + 0.011
+        position += len(segment.text.split())
+    assert position == len(said)
 
 
 # --- the corpus -------------------------------------------------------------------------------------------------------
@@ -147,16 +158,18 @@ def test_one_episode_says_the_same_in_all_five_dialects(replay: ModuleType, show
     episode = replay.Network.load(only={show}).shows[0].episodes[0]
     wanted = html.unescape(" ".join(segment.text for segment in episode.segments)).split()
     speakers = [speaker for speaker, _ in groupby(segment.speaker for segment in episode.segments)]
-    starts = {round(segment.start, 2) for segment in episode.segments}
+    source = [(segment.start, segment.end, html.unescape(segment.text)) for segment in episode.segments]
+    turn_ends = [*(start for start, _, _ in source[1:]), math.inf]
     for dialect, render in replay.RENDER.items():
         segments = parse(render(episode.segments), replay.MEDIA_TYPE[dialect])
         assert words(segments) == wanted, dialect
         assert turns(segments) == speakers, dialect
         assert is_timed(segments) == (dialect != "txt")
         if dialect in ("vtt", "srt", "json"):
-            assert all(min(abs(segment.start_s - start) for start in starts) < 0.011 for segment in segments), dialect
+            assert_starts_where_said(segments, source)
         if dialect == "html":
-            assert {segment.start_s for segment in segments} <= {float(int(start)) for start in starts}
+            whole_seconds = [(int(start), end, text) for (start, _, text), end in zip(source, turn_ends, strict=True)]
+            assert_starts_where_said(segments, whole_seconds)
         assert plausible(segments, episode.seconds) is None
 
 
@@ -529,6 +542,81 @@ def test_joining_keeps_every_word_and_speaker_and_joins_only_once(segments: list
     assert words(joined) == words(segments)
     assert turns(joined) == turns(segments)
     assert join(joined) == joined
+
+
+CAPTIONS = st.lists(
+    st.tuples(
+        st.sampled_from([None, "Ann", "Bo"]),
+        st.lists(
+            st.sampled_from(
+                [
+                    "So we went.",
+                    "to the",
+                    "He said: no!",
+                    "and Dr. Lee",
+                    "in the U.S. Senate",
+                    "Why?",
+                    "word " * 30 + "x.",
+                ]
+            ),
+            min_size=1,
+            max_size=4,
+        ).map(" ".join),
+        st.sampled_from([0.0, 0.0, 0.0, 0.4, 1.9, 5.0, -0.5]),
+        st.sampled_from([0.2, 2.0, 4.0, 12.0, 40.0]),
+    ),
+    max_size=25,
+)
+
+
+@given(CAPTIONS)
+@settings(max_examples=150, deadline=None)
+def test_captions_are_joined_to_sentences_in_order_within_the_limits_and_only_once(
+    captions: list[tuple[str | None, str, float, float]],
+) -> None:
+    segments: list[Segment] = []
+    at_s = 1.0
+    for speaker, text, gap_s, lasts_s in captions:
+        at_s = max(segments[-1].start_s if segments else 0.0, at_s + gap_s)
+        segments.append(Segment(start_s=at_s, end_s=at_s + lasts_s, speaker=speaker, text=text))
+        at_s += lasts_s
+    joined = join(segments)
+    assert [(s.speaker, word) for s in joined for word in s.text.split()] == [
+        (s.speaker, word) for s in segments for word in s.text.split()
+    ]
+    if joined:
+        assert_sound(joined)
+    given_texts = {s.text for s in segments}
+    for one in joined:
+        short = len(one.text.split()) <= 60 and one.end_s - one.start_s <= 30.001
+        assert short or one.text in given_texts, "only what was too long before is too long now"
+    assert join(joined) == joined
+
+
+def test_a_sentence_that_ends_inside_a_caption_ends_there() -> None:
+    joined = join([segment(0, "It is"), segment(1, "cold. We"), segment(2, "left the U.S. on"), segment(3, "Monday.")])
+    assert [(s.start_s, s.end_s, s.text) for s in joined] == [
+        (0, 1.5, "It is cold."),
+        (1.5, 4, "We left the U.S. on Monday."),
+    ]
+
+
+def test_a_turn_that_nothing_is_joined_to_stays_whole() -> None:
+    turns_ = [
+        segment(0, "I went home. And then", end_s=4),
+        segment(4, "Wait. Why?", "Bo"),
+        segment(5, "Yes. No.", "Bo"),
+    ]
+    assert join(turns_) == turns_
+
+
+def test_the_two_lines_of_a_caption_share_its_time() -> None:
+    rows = [
+        {"startTime": start, "endTime": end, "body": body}
+        for start, end, body in ((0, 4, "We left"), (0, 4, "home. It"), (4, 6, "was cold."))
+    ]
+    found = parse(json.dumps({"segments": rows}))
+    assert [(s.start_s, s.end_s, s.text) for s in found] == [(0, 3, "We left home."), (3, 6, "It was cold.")]
 
 
 # --- order of trying, and fit -----------------------------------------------------------------------------------------
