@@ -21,7 +21,7 @@ from podbrief_assets.resources import CacheResource, DatabaseResource, Speech, W
 from podbrief_assets.transcripts import acquire
 
 GROUP = "transcripts"
-_CODE_VERSION = f"{acquire.VERSION}.1"
+_CODE_VERSION = f"{acquire.VERSION}.{acquire.FILES_VERSION}"
 
 
 @table_asset("transcripts", group=GROUP, code_version=_CODE_VERSION, kinds={"http", "torch", "huggingface"}, pool="gpu")

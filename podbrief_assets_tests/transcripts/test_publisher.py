@@ -19,15 +19,18 @@ from hypothesis import strategies as st
 
 from podbrief_assets.errors import PermanentFailure
 from podbrief_assets.transcripts import Segment, is_timed
+from podbrief_assets.transcripts.acceptance import About, refusal
 from podbrief_assets.transcripts.publisher import (
     EmptyTranscript,
     NotATranscript,
+    Standing,
     UnreadableTranscript,
     choose,
+    is_foreign,
     join,
     parse_transcript,
-    plausible,
     rescale,
+    standing,
 )
 
 REPLAY = Path(__file__).resolve().parents[2] / "../shared/tools/replay_network.py"
@@ -170,7 +173,7 @@ def test_one_episode_says_the_same_in_all_five_dialects(replay: ModuleType, show
         if dialect == "html":
             whole_seconds = [(int(start), end, text) for (start, _, text), end in zip(source, turn_ends, strict=True)]
             assert_starts_where_said(segments, whole_seconds)
-        assert plausible(segments, episode.seconds) is None
+        assert refusal(segments, About(language="en", duration_s=episode.seconds)) is None
 
 
 def test_typed_transcripts_with_bold_names_and_time_marks_keep_both(corpus: Path) -> None:
@@ -619,7 +622,7 @@ def test_the_two_lines_of_a_caption_share_its_time() -> None:
     assert [(s.start_s, s.end_s, s.text) for s in found] == [(0, 3, "We left home."), (3, 6, "It was cold.")]
 
 
-# --- order of trying, and fit -----------------------------------------------------------------------------------------
+# --- order of trying, and which is best -----------------------------------------------------------------------------------------
 
 
 def link(
@@ -648,34 +651,40 @@ def test_links_are_tried_by_language_then_format_then_captions() -> None:
     assert choose([]) == []
 
 
-@pytest.mark.parametrize(
-    ("count", "end_s", "timed", "duration_s", "reason"),
-    [
-        (5000, 1800, True, 1800, None),
-        (5000, 1800, True, None, None),
-        (5000, 1800, True, 2200, None),
-        (300, 90, True, 100, None),
-        (10, 5, True, 100, None),
-        (10, 100, True, 180, "10 words"),
-        (150, 60, False, 3600, "show notes"),
-        (5000, 300, True, 300, "words a minute"),
-        (5000, 300, True, None, "words a minute"),
-        (5000, 900, True, 3600, "ends at 15 of 60"),
-        (5000, 5000, True, 1800, "ends at 83 minutes"),
-        (5000, 5000, False, 1800, None),
-        (5000, 1800, True, math.nan, None),
-    ],
-)
-def test_a_transcript_must_fit_its_episode(
-    count: int, end_s: float, timed: bool, duration_s: float | None, reason: str | None
-) -> None:
-    segments = [Segment(start_s=0, end_s=end_s, text="word " * count, timed=timed)]
-    verdict = plausible(segments, duration_s)
-    assert verdict is None if reason is None else verdict is not None and reason in verdict
+def test_what_one_file_offers_more_than_another_counts_in_the_order_of_the_rule() -> None:
+    def of(speaker: str | None, *, timed: bool = True, lasts_s: float = 4.0, count: int = 40) -> Standing:
+        return standing(
+            [
+                Segment(start_s=n * lasts_s, end_s=(n + 1) * lasts_s, speaker=speaker, text="Some words.", timed=timed)
+                for n in range(count)
+            ]
+        )
+
+    ascending = [
+        of("Ann Lee", timed=False),
+        of("Ann Lee", lasts_s=40.0),
+        of(None),
+        of("SPEAKER_01"),
+        of("Ann Lee"),
+        of("Ann Lee", count=80),
+    ]
+    assert sorted(ascending) == ascending
+    assert len(set(ascending)) == len(ascending)
+    assert [one.complete for one in ascending] == [False, False, False, False, True, True]
+    assert of("Speaker 2") == of("spk_0") == of("Unknown Speaker") != of("Spencer")
+    assert not standing([]).complete
 
 
-def test_no_words_fit_no_episode() -> None:
-    assert plausible([], None)
+def test_a_name_on_the_greetings_alone_is_no_transcript_with_speakers() -> None:
+    some = [Segment(start_s=n, end_s=n + 1, speaker="Ann" if n < 5 else None, text="Yes, it is.") for n in range(50)]
+    assert standing(some).speakers == 0
+
+
+def test_a_translation_is_known_by_its_link() -> None:
+    assert is_foreign(link("a", "text/vtt", "de"), "en-us")
+    assert not is_foreign(link("a", "text/vtt", "en_GB"), ["en-us"])
+    assert not is_foreign(link("a", "text/vtt"), "en"), "no language stated is the show's"
+    assert not is_foreign(link("a", "text/vtt", "de"), None)
 
 
 # --- anything at all --------------------------------------------------------------------------------------------------
