@@ -26,8 +26,9 @@ _LONG_EPISODE_S = 600.0
 _MIN_WORDS = 20
 _MIN_WORDS_PER_MINUTE = 10
 _MAX_WORDS_PER_MINUTE = 400
-# Text without any time may be a summary. Speech has over 100 words a minute, and half of it may be music.
-_MIN_UNTIMED_WORDS_PER_MINUTE = 30
+# Text without any time may be a summary, or a part. The slowest of 470 real transcripts has 113 words a minute, and
+# half of an episode may be music.
+_MIN_UNTIMED_WORDS_PER_MINUTE = 50
 # Of a transcript that covers less, more is missing than there. Dynamically inserted advertising makes audio up to a
 # fifth longer or shorter than what was transcribed.
 _MIN_COVERED = 0.5
@@ -117,7 +118,7 @@ def refusal(segments: Sequence[Segment], about: About) -> str | None:
     The rules, in this order:
 
     - too few words: under 20 for more than two minutes, under 10 a minute for more than ten, or, without stated times,
-      under 30 a minute for more than ten;
+      under 50 a minute for more than ten;
     - too many words: more than 400 a minute, for more than a minute;
     - coverage: where times are stated, its words reach over half of the duration at least, and the last time is no
       later than 130 % of it and a minute;
