@@ -168,11 +168,17 @@ async def _read(link: dict[str, Any], episode: dict[str, Any], web: net.Client, 
         PodbriefError: It can't be had, is no transcript, or can't be this episode's.
     """
     reply = await web.get(_real(link["url"], opened), max_bytes=_MAX_BYTES)
+    # In a thread: the worst of files takes ten seconds, and other answers must not wait for it.
+    media_type = reply.headers.get("content-type") or link["type"]
+    return await asyncio.to_thread(_accepted, reply.content, media_type, link["url"], episode)
+
+
+def _accepted(content: bytes, media_type: str | None, address: str, episode: dict[str, Any]) -> list[Segment]:
     try:
-        segments = publisher.parse_transcript(reply.content, reply.headers.get("content-type") or link["type"])
+        segments = publisher.parse_transcript(content, media_type)
     except PermanentFailure as error:
         # Parsers know no addresses, and of several files somebody has to be told which one it is.
-        raise type(error)(f"{link['url']}: {error.what}", error.remedy) from error
+        raise type(error)(f"{address}: {error.what}", error.remedy) from error
     if episode["duration_s"]:
         segments = publisher.rescale(segments, episode["duration_s"])
     about = About(
@@ -182,7 +188,7 @@ async def _read(link: dict[str, Any], episode: dict[str, Any], web: net.Client, 
         duration_s=episode["duration_s"],
     )
     if reason := refusal(segments, about):
-        raise DoesNotFit(f"{link['url']} can't be this episode's transcript, since {reason}", ASK_PUBLISHER)
+        raise DoesNotFit(f"{address} can't be this episode's transcript, since {reason}", ASK_PUBLISHER)
     return segments
 
 

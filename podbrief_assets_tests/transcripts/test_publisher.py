@@ -6,6 +6,7 @@ import html
 import importlib.util
 import json
 import math
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -525,6 +526,12 @@ def test_joining_puts_no_blanks_between_japanese_captions() -> None:
     assert join([segment(0, "今日は"), segment(1, "晴れです。")])[0].text == "今日は晴れです。"
 
 
+def test_text_without_full_stops_is_cut_at_every_sixtieth_word() -> None:
+    segments = parse("and so we went on " * 100, "text/plain")
+    assert [len(segment.text.split()) for segment in segments] == [60] * 8 + [20]
+    assert (segments[1].start_s, segments[-1].end_s) == (24.0, 200.0)
+
+
 SEGMENTS = st.lists(
     st.builds(
         Segment,
@@ -700,12 +707,161 @@ FRAGMENTS = st.sampled_from(
 @given(st.one_of(st.binary(max_size=400), st.lists(FRAGMENTS, max_size=40).map(lambda parts: "".join(parts).encode())))
 @settings(max_examples=60, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 def test_any_bytes_give_sound_segments_or_a_typed_error(content: bytes) -> None:
+    sound_or_typed(content)
+
+
+ABSURD = st.one_of(
+    st.floats(),
+    st.integers(-(10**30), 10**30),
+    st.sampled_from(
+        ["NaN", "-1", "1e308", "99:99:99", "00:00:01", "1:02", "∞", "", " ", None, True, [], {"from": -1}, [3, 1]]
+    ),
+)
+
+
+@given(st.lists(st.tuples(ABSURD, ABSURD), min_size=1, max_size=12), st.sampled_from(["start", "startTime", "startMs"]))
+@settings(max_examples=150, deadline=2000)
+def test_absurd_times_in_json_give_sound_segments_or_a_typed_error(
+    times: list[tuple[object, object]], name: str
+) -> None:
+    ends = name.replace("start", "end")
+    rows = [{name: start, ends: end, "text": f"Sentence {n} of many."} for n, (start, end) in enumerate(times)]
+    sound_or_typed(json.dumps({"segments": rows}).encode())
+
+
+CLOCKS = st.one_of(
+    st.integers(0, 10**9).map(
+        lambda ms: f"{ms // 3600000:02}:{ms // 60000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}"
+    ),
+    st.floats().map(str),
+    st.sampled_from(
+        ["-00:00:01.000", "1e308", "NaN", "99:99.999", "00:00:61.000", "9" * 400 + ".0", "00:00:01,000,000", "--"]
+    ),
+)
+
+
+@given(
+    st.lists(st.tuples(CLOCKS, CLOCKS), min_size=1, max_size=12),
+    st.sampled_from(
+        [
+            "WEBVTT\n\n{cues}",
+            "{cues}",
+            "<transcript>{xml}</transcript>",
+            "start\tend\ttext\n{tsv}",
+            "<html><body>{turns}</body></html>",
+            "{lines}",
+        ]
+    ),
+)
+@settings(max_examples=200, deadline=2000)
+def test_absurd_times_in_any_dialect_give_sound_segments_or_a_typed_error(
+    times: list[tuple[str, str]], frame: str
+) -> None:
+    text = frame.format(
+        cues="\n\n".join(f"{a} --> {b}\nSo it goes {n}." for n, (a, b) in enumerate(times)),
+        xml="".join(f'<text start="{a}" dur="{b}">So it goes {n}.</text>' for n, (a, b) in enumerate(times)),
+        tsv="\n".join(f"{a}\t{b}\tSo it goes {n}." for n, (a, b) in enumerate(times)),
+        turns="".join(f"<cite>Ann</cite><time>{a}</time><p>So it goes {n}.</p>" for n, (a, _) in enumerate(times)),
+        lines="\n\n".join(f"[{a}] Ann: So it goes {n}." for n, (a, _) in enumerate(times)),
+    )
+    sound_or_typed(text.encode())
+
+
+WHOLE = [
+    "WEBVTT\n\nNOTE x\n\n" + "\n\n".join(f"00:{n:02}.000 --> 00:{n + 1:02}.500\n<v Ann>So <b>it</b> goes {n}. And" for n in range(9)),
+    "\n\n".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n + 1:02},000\nBo: naïve &amp; 日本 {n}" for n in range(9)),
+    json.dumps({"version": "1.0.0", "segments": [{"speaker": "Ann", "startTime": n, "endTime": n + 1, "body": f"Is {n}? No"} for n in range(9)]}),
+    "".join(f"<cite>Ann:</cite>\n<time>0:{n:02}</time>\n<p>So it goes {n}. And on.</p>" for n in range(9)),
+    "\n\n".join(f"**Ann Lee:** \\[0:{n:02}\\] So it goes {n}, and on." for n in range(9)),
+    "start\tend\ttext\n" + "\n".join(f"{n * 1000}\t{n * 1000 + 900}\tSo it goes {n}." for n in range(9)),
+]  # fmt: skip
+
+
+@given(
+    st.sampled_from(WHOLE),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252"]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["cut", "drop", "nul", "byte", "twice", "swap"]), st.floats(0, 1), st.integers(0, 255)
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+@settings(max_examples=300, deadline=2000)
+def test_a_file_that_was_damaged_gives_sound_segments_or_a_typed_error(
+    text: str, encoding: str, damages: list[tuple[str, float, int]]
+) -> None:
+    content = text.encode(encoding, errors="replace")
+    for damage, place, value in damages:
+        at = int(place * len(content))
+        content = {
+            "cut": content[:at],
+            "drop": content[:at] + content[at + value :],
+            "nul": content[:at] + bytes(value) + content[at:],
+            "byte": content[:at] + bytes([value]) + content[at + 1 :],
+            "twice": content[:at] + content,
+            "swap": content[at:] + content[:at],
+        }[damage]
+    sound_or_typed(content)
+
+
+def sound_or_typed(content: bytes) -> None:
     try:
         segments = parse_transcript(content, None)
     except (EmptyTranscript, NotATranscript, UnreadableTranscript) as failure:
-        assert failure.remedy
+        assert failure.what and failure.remedy
     else:
         assert_sound(segments)
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        '<!ENTITY a "lol lol lol lol">'
+        + "".join(f'<!ENTITY a{n} "{f"&a{n - 1 or str()};" * 10}">' for n in range(1, 12)),
+        '<!ENTITY a11 SYSTEM "file:///etc/passwd">',
+        '<!ENTITY % p SYSTEM "http://127.0.0.1:9/x.dtd"> %p;',
+    ],
+    ids=["bomb", "file", "address"],
+)
+def test_entities_of_a_file_are_neither_expanded_nor_fetched(doctype: str) -> None:
+    for body in (
+        '<transcript><text start="1" dur="2">&a11; hello there</text></transcript>',
+        "<cite>A</cite><p>&a11; hello there</p>",
+    ):
+        segments = parse(f'<?xml version="1.0"?><!DOCTYPE t [{doctype}]>{body}')
+        assert words(segments)[-2:] == ["hello", "there"]
+        assert len(words(segments)) <= 8
+
+
+def test_large_files_take_bounded_memory() -> None:
+    script = """
+import resource
+from podbrief_assets.errors import PermanentFailure
+from podbrief_assets.transcripts.publisher import parse_transcript
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+before = peak()
+for content in (
+    b'{"segments":[' + b'"aaaaaa",' * 1_900_000 + b'""]}',
+    b'{"a":' * 1_400_000,
+    b"1\\n00:00:01,000 --> 00:00:02,000\\n" + b". " * 9_000_000,
+    b"word. Word " * 1_000_000,
+    b"{" * 100_000_000,
+):
+    try:
+        parse_transcript(content, None)
+    except PermanentFailure:
+        continue
+    raise SystemExit("it was read")
+print(peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 600, "MiB more than before, of which the files themselves take 100"
 
 
 NAMES = st.sampled_from(["Ann", "Bo Lee", "José Ñandú", "Speaker 1", "MODERATOR", "Dr. Kim", "田中"])

@@ -180,12 +180,16 @@ def _attached(cues: list[Cue]) -> list[Cue]:
 
 
 def _parts(cue: Cue) -> list[Cue]:
-    """A long untimed cue in parts of whole sentences, since its times are estimates anyway; any other as it is."""
+    """A long untimed cue in parts of whole sentences, since its times are estimates anyway; any other as it is.
+
+    A recogniser that knows no full stop writes an hour as one sentence, which is cut at every sixtieth word.
+    """
     if cue.start_s is not None or count_words(cue.text) <= MAX_JOINED_WORDS:
         return [cue]
     parts: list[list[str]] = [[]]
     size = 0
-    for sentence in _sentences(cue.text):
+    sentences = [piece for sentence in _sentences(cue.text) for piece in _pieces(sentence)]
+    for sentence in sentences:
         words = count_words(sentence)
         if parts[-1] and size + words > MAX_JOINED_WORDS:
             parts.append([])
@@ -193,6 +197,13 @@ def _parts(cue: Cue) -> list[Cue]:
         parts[-1].append(sentence)
         size += words
     return [replace(cue, text=_glued(part)) for part in parts]
+
+
+def _pieces(sentence: str) -> list[str]:
+    words = sentence.split()
+    if len(words) <= MAX_JOINED_WORDS:
+        return [sentence]
+    return [" ".join(words[n : n + MAX_JOINED_WORDS]) for n in range(0, len(words), MAX_JOINED_WORDS)]
 
 
 def _sentences(text: str) -> list[str]:
