@@ -35,6 +35,7 @@ from podbrief_assets.transcripts import Segment, duration_s, is_timed
 from podbrief_assets.transcripts.acceptance import About, refusal
 from podbrief_assets.transcripts.dialects.captions import parse_captions
 from podbrief_assets.transcripts.dialects.decoding import decode
+from podbrief_assets.transcripts.dialects.settling import ends_sentence
 from podbrief_assets.transcripts.publisher import (
     EmptyTranscript,
     NotATranscript,
@@ -94,6 +95,7 @@ COUNTED = {
 # Written to try players out: nobody could say it so fast, or there is a word in a minute.
 NO_SPEECH = ("pysrt/capability_tester.srt", "webvtt-py/comments.vtt")
 SHORT_S = 600.0
+THEMSELVES = "(the table's rows themselves)"
 GERMAN = ("CriticalInfinityShorts", "RaetselDesUnbewussten", "Uebertage", "corvuscorax", "futurehistories")
 
 
@@ -116,9 +118,16 @@ class Agreement:
 
     results: int = 0
     whole: int = 0
+    segments: int = 0
+    sentences: int = 0  # segments that end with one
     total: Counter[str] = field(default_factory=Counter)
     agreeing: Counter[str] = field(default_factory=Counter)
     differences: list[tuple[str, str, str, str | None]] = field(default_factory=list)  # file, field, what, reason
+
+    def read(self, segments: Sequence[Segment]) -> None:
+        """Count the segments of a file, and those that end with a sentence."""
+        self.segments += len(segments)
+        self.sentences += sum(ends_sentence(segment.text) for segment in segments)
 
     def count(self, name: str, field_: str, agrees: bool, what: str, reason: str | None = None) -> None:
         """Count one comparison; a difference is kept with its reason."""
@@ -276,6 +285,7 @@ def dialects(folder: Path) -> tuple[dict[str, Suite], dict[str, list[Segment]]]:
             suite.wrong.append(f"{name}: crashed with {type(error).__name__}: {error}")
         else:
             suite.read += 1
+            suite.agreement.read(parsed[name])
             if expected_error:
                 suite.wrong.append(f"{name}: read, and it is no transcript")
             suite.wrong += [f"{name}: {flaw}" for flaw in flaws(parsed[name])]
@@ -327,11 +337,15 @@ def multiformat(folder: Path) -> tuple[dict[str, Agreement], dict[str, list[Segm
     parsed: dict[str, list[Segment]] = {}
     for table in sorted(folder.glob("*/*.tsv")):
         expected = table_rows(table)
+        captions = formats.setdefault(THEMSELVES, Agreement())
+        captions.segments += len(expected)
+        captions.sentences += sum(ends_sentence(" ".join(entry.words)) for entry in expected)
         for path in sorted(table.parent.glob("*")):
             if path.stem != table.stem:
                 continue
             segments = parsed[path.relative_to(folder).as_posix()] = parse_transcript(path.read_bytes(), None)
             agreement = formats.setdefault(path.suffix[1:], Agreement())
+            agreement.read(segments)
             if path.suffix == ".txt":  # it has no times: only its words can agree
                 timeless = Agreement()
                 compare(timeless, path.name, expected, segments)
@@ -469,6 +483,11 @@ def share(agreement: Agreement, name: str) -> str:
     return f"{agreement.agreeing[name]:,} of {total:,}" if total else "–"
 
 
+def ending(agreement: Agreement) -> str:
+    """As in "90 of 100"."""
+    return f"{agreement.sentences:,} of {agreement.segments:,}"
+
+
 def print_differences(agreements: Iterable[Agreement]) -> None:
     """Every difference once, with its reason."""
     for agreement in agreements:
@@ -482,23 +501,23 @@ def report(
 ) -> None:
     """Print the tables."""
     heads = ("captions", *FIELDS)
-    print(
-        "| suite | files | read | refused, by kind | expected results | that agree whole | " + " | ".join(heads) + " |"
-    )
-    print("|---" * (6 + len(heads)) + "|")
+    sentences = "segments that end a sentence"
+    columns = ("suite", "files", "read", "refused, by kind", "expected results", "that agree whole", *heads, sentences)
+    print("| " + " | ".join(columns) + " |")
+    print("|---" * len(columns) + "|")
     for name, suite in suites.items():
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(suite.refused.items())) or "0"
-        cells = [share(suite.agreement, head) for head in heads]
+        cells = [*(share(suite.agreement, head) for head in heads), ending(suite.agreement)]
         whole = suite.agreement.whole if suite.agreement.results else "–"
         print(
             f"| {name} | {suite.files} | {suite.read} | {kinds} | {suite.agreement.results or '–'} | {whole} | "
             + " | ".join(cells)
             + " |"
         )
-    print("\n| format of one episode | episodes | that agree whole | " + " | ".join(FIELDS) + " |")
-    print("|---" * (3 + len(FIELDS)) + "|")
+    print("\n| format of one episode | episodes | that agree whole | " + " | ".join([*FIELDS, sentences]) + " |")
+    print("|---" * (4 + len(FIELDS)) + "|")
     for name, agreement in formats.items():
-        cells = [share(agreement, head) for head in FIELDS]
+        cells = [*(share(agreement, head) for head in FIELDS), ending(agreement)]
         print(f"| {name} | {agreement.results} | {agreement.whole} | " + " | ".join(cells) + " |")
     print("\n| real transcripts | judged | refused |")
     print("|---|---|---|")
