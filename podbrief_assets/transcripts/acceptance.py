@@ -26,7 +26,7 @@ _LONG_EPISODE_S = 600.0
 _MIN_WORDS = 20
 _MIN_WORDS_PER_MINUTE = 10
 _MAX_WORDS_PER_MINUTE = 400
-# Text without any time may be a summary, or a part. The slowest of 470 real transcripts has 113 words a minute, and
+# Text without any time may be a summary, or a part. The slowest of 470 episodes has 113 words a minute, and
 # half of an episode may be music.
 _MIN_UNTIMED_WORDS_PER_MINUTE = 50
 # Of a transcript that covers less, more is missing than there. Dynamically inserted advertising makes audio up to a
@@ -39,11 +39,12 @@ _SLACK_S = 60.0
 _MAX_APOLOGY_WORDS = 400
 _APOLOGY_OPENING_WORDS = 15
 _APOLOGY = re.compile(
-    r"\b(?:error \d{3}|(?:40[1345]|410|429|50[0-4]) (?:error|not found|forbidden|unauthori[sz]ed)|(?:page|file|episode"
-    r"|resource|transcript)(?: was| is)? not (?:be )?(?:found|available)|no transcript|access denied|forbidden"
-    r"|(?:don't|do not) have permission|just a moment|checking your browser|verify (?:that )?you are (?:a )?human"
-    r"|enable javascript|service unavailable|too many requests|internal server error|bad gateway|log ?in to continue"
-    r"|sign ?in to continue|seite nicht gefunden|zugriff verweigert)\b",
+    r"^(?:\W*(?:forbidden|unauthori[sz]ed|not found)\b)"
+    r"|\b(?:error \d{3}|(?:40[1345]|410|429|50[0-4]) (?:error|not found|forbidden|unauthori[sz]ed)|(?:page|file|episode"
+    r"|resource|transcript)(?: was| is)? not (?:be )?(?:found|available)|no transcript (?:is )?(?:available|found)"
+    r"|access denied|(?:don't|do not) have permission|just a moment(?:\.\.\.|…)|checking your browser"
+    r"|verify (?:that )?you are (?:a )?human|enable javascript|service unavailable|too many requests"
+    r"|internal server error|bad gateway|(?:log|sign) ?in to continue|seite nicht gefunden|zugriff verweigert)(?!\w)",
     re.I,
 )
 _WALL = re.compile(

@@ -109,6 +109,7 @@ WALLS = [
     "Error 404. The page that you are looking for was moved, removed, renamed or might never have existed at all. Go home.",
     "Oops! Page not found. It looks like nothing was found at this location. Maybe try one of the links below or a search?",
     "Access denied. You don't have permission to access this resource on this server. Reference number eighteen. Contact us.",
+    "Just a moment... We only want to be sure that somebody reads this and no machine, which takes a few seconds of your time.",
     "Checking your browser before you go on. This process is automatic. Your browser will be redirected shortly. Please allow.",
     "We value your privacy. We use cookies and similar technologies to offer you a better experience. Accept all or manage "
     "preferences. For more see our privacy policy. Some partners claim a legitimate interest.",
@@ -135,6 +136,12 @@ def test_an_error_page_or_a_wall_is_no_transcript_however_it_is_served(text: str
 def test_somebody_who_speaks_about_cookies_and_passwords_is_heard() -> None:
     text = " ".join(WALLS)
     assert refusal(speech(text), About()) is None, "a page has no times"
+    for opening in (
+        "Just a moment ago somebody rang. ",
+        "The forbidden city has a gate. ",
+        "There is no transcript of it. ",
+    ):
+        assert refusal(speech(opening + ENGLISH, timed=False), About()) is None
     named = [Segment(start_s=0, end_s=60, speaker="Ann", text=text, timed=False)]
     assert refusal(named, About()) is None, "a page has no speakers"
     long = speech((ENGLISH + text) * 4, timed=False)
