@@ -62,7 +62,10 @@ def examine(home: Home, environ: Mapping[str, str] | None = None) -> Iterator[Fi
     yield _database(home)
     yield _shows(home)
     yield _device()
-    yield _speech(environ.get("PODBRIEF_ASR_MODEL") or SpeechRecognizer.model)
+    yield _speech(
+        environ.get("PODBRIEF_ASR_MODEL") or SpeechRecognizer.model,
+        environ.get("PODBRIEF_ASR_DEVICE") or SpeechRecognizer.device,
+    )
     yield _weights(
         "embedding", "PODBRIEF_EMBEDDING_MODEL", EMBEDDING_MODEL, f", {EMBEDDING_DIMENSION} numbers a vector"
     )
@@ -114,11 +117,11 @@ def _device() -> Finding:
     )
 
 
-def _speech(model: str) -> Finding:
+def _speech(model: str, device: str) -> Finding:
     if model == "none":
         remedy = "unset PODBRIEF_ASR_MODEL to hear episodes whose publisher gives no transcript"
         return Finding("speech recognition model", "switched off", "note", remedy)
-    return _weights("speech recognition", "PODBRIEF_ASR_MODEL", model)
+    return _weights("speech recognition", "PODBRIEF_ASR_MODEL", SpeechRecognizer(model, device).name)
 
 
 def _weights(what: str, variable: str, model: str, more: str = "") -> Finding:

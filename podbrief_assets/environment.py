@@ -6,7 +6,7 @@ Doesn't: the settings themselves; each module names and documents its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from podbrief_assets.errors import PermanentFailure
 
@@ -26,3 +26,15 @@ def whole_number(environ: Mapping[str, str], name: str, default: int, most: int,
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most):
         raise BadSetting(f"{name} is “{text[:40]}”", f"give a whole number from {least} to {most}")
     return int(text)
+
+
+def choice(environ: Mapping[str, str], name: str, default: str, choices: Collection[str]) -> str:
+    """The one of `choices` that `name` holds; `default` where it is unset or empty.
+
+    Raises:
+        BadSetting: it holds anything else.
+    """
+    text = environ.get(name) or default
+    if text not in choices:
+        raise BadSetting(f"{name} is “{text[:40]}”", f"give one of {', '.join(choices)}")
+    return text

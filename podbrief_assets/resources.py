@@ -19,12 +19,13 @@ from upath import UPath
 from podbrief_assets import database, net
 from podbrief_assets.delivery.ledger import Ledger
 from podbrief_assets.delivery.mailer import Outbox
-from podbrief_assets.environment import whole_number
+from podbrief_assets.environment import choice, whole_number
 from podbrief_assets.insights.embeddings import SentenceEncoder
 from podbrief_assets.insights.llm import LlmExtractor, LlmSettings, configured
 from podbrief_assets.lake.cache import Cache
 from podbrief_assets.lake.io_manager import LakeIOManager, LakeResource
 from podbrief_assets.lake.paths import Home
+from podbrief_assets.transcripts.engine import PRECISIONS
 from podbrief_assets.transcripts.recordings import KEEP_AUDIO_DAYS, MAX_KEEP_DAYS, Recordings
 from podbrief_assets.transcripts.speech import SpeechRecognizer
 
@@ -127,11 +128,14 @@ class Speech(dg.ConfigurableResource[SpeechRecognizer]):
         """The recogniser that the environment names.
 
         Raises:
-            BadSetting: the batch size is no whole number from 1 to 1024.
+            BadSetting: the batch size is no whole number from 0 to 1024, or the precision none that there is.
         """
-        given = {name: environ.get(f"PODBRIEF_ASR_{name.upper()}") for name in ("model", "device", "dtype")}
-        batch = whole_number(environ, "PODBRIEF_ASR_BATCH_SIZE", SpeechRecognizer.batch_size, 1024)
-        return cls(batch_size=batch, **{name: value for name, value in given.items() if value})
+        given = {name: environ.get(f"PODBRIEF_ASR_{name.upper()}") for name in ("model", "device")}
+        return cls(
+            dtype=choice(environ, "PODBRIEF_ASR_DTYPE", SpeechRecognizer.dtype, PRECISIONS),
+            batch_size=whole_number(environ, "PODBRIEF_ASR_BATCH_SIZE", SpeechRecognizer.batch_size, 1024, least=0),
+            **{name: value for name, value in given.items() if value},
+        )
 
     @property
     def recognizer(self) -> SpeechRecognizer | None:

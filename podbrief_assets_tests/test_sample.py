@@ -28,7 +28,8 @@ from podbrief_assets.insights.passages import content
 from podbrief_assets.insights.sponsors import find_sponsor_spans
 from podbrief_assets.lake.paths import Home
 from podbrief_assets.subscribers.importing import read_csv
-from podbrief_assets.transcripts.publisher import parse_transcript, plausible
+from podbrief_assets.transcripts.acceptance import About, refusal
+from podbrief_assets.transcripts.publisher import parse_transcript
 from podbrief_assets.transcripts.segment import Segment, is_timed
 from podbrief_assets.transcripts.speech import SpeechRecognizer
 
@@ -178,7 +179,8 @@ def test_a_transcript_holds_the_words_of_its_script_speaker_by_speaker_within_th
         turns = [segment.speaker for n, segment in enumerate(found) if not n or found[n - 1].speaker != segment.speaker]
         assert turns == [segment.speaker for segment in turns_of(script)], item.title
         assert is_timed(found)
-        assert plausible(found, item.duration_s) is None
+        about = About(title=item.title, description=item.description, language="en", duration_s=item.duration_s)
+        assert refusal(found, about) is None
         assert item.duration_s is not None and found[-1].end_s <= item.duration_s + 1
 
 

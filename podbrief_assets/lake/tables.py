@@ -277,6 +277,10 @@ class Transcripts(_Dated):
     )
     digest = _text("SHA-256 of the segments: later stages key their work by it.")
     error = _text("Why there is no transcript, and what to do about it.")
+    publisher_problem = _text(
+        "What was wrong with files that the publisher offers, and what to do about it, also where words were got all "
+        "the same."
+    )
 
     @dy.rule()
     def words_or_reason(cls) -> pl.Expr:

@@ -21,21 +21,26 @@ from urllib.parse import urlsplit
 
 from podbrief_assets import models, net
 from podbrief_assets.episodes import hushing, private
-from podbrief_assets.errors import PodbriefError, TransientFailure
+from podbrief_assets.errors import PermanentFailure, PodbriefError, TransientFailure
 from podbrief_assets.lake.cache import Cache, key_of
-from podbrief_assets.transcripts import Segment, audio, duration_s, is_timed, publisher
+from podbrief_assets.transcripts import Segment, audio, duration_s, is_timed, languages, publisher
+from podbrief_assets.transcripts.acceptance import About, DoesNotFit, refusal
 from podbrief_assets.transcripts.ahead import Ahead
+from podbrief_assets.transcripts.dialects.cues import ASK_PUBLISHER
 from podbrief_assets.transcripts.recordings import Recordings, Stored, StoreUnusable
 from podbrief_assets.transcripts.speech import Dropped, ModelUnusable, Recording, SpeechRecognizer, Transcription
 
-# Part of every key: another number has every file read, and every recording heard, again.
-VERSION = "1"
+# Parts of the keys: another number has every file read, every recording heard, again.
+FILES_VERSION = "2"
+SPEECH_VERSION = "2"
 
 _AT_ONCE = 16
 _MAX_BYTES = 20 * 2**20
 # Recordings that are fetched or wait on the disk while others are heard: enough to keep the recogniser busy, few enough
 # for any disk.
 _FETCHED_AHEAD = 4
+# Files of one episode that are fetched at most: one that is complete ends the search, and hosts offer up to four.
+_MAX_FILES = 5
 # A publisher's file often follows its episode by a day or two. After a week it is not coming.
 _WORTH_ASKING_AGAIN = dt.timedelta(days=7)
 # Audio that plays for so much less than its feed says is another file, or what was left of one: a notice, a preview, an
@@ -100,7 +105,10 @@ async def published(
 def _key(episode: dict[str, Any]) -> str:
     """Another address or another version of the item is another question."""
     return key_of(
-        version=VERSION, episode=episode["episode_id"], item=episode["digest"], transcripts=episode["transcripts"]
+        version=FILES_VERSION,
+        episode=episode["episode_id"],
+        item=episode["digest"],
+        transcripts=episode["transcripts"],
     )
 
 
@@ -118,7 +126,14 @@ def _kept(episode: dict[str, Any], cache: Cache, now: dt.datetime) -> dict[str, 
 
 async def _transcribe(episode: dict[str, Any], web: net.Client, opened: Opened, cache: Cache) -> dict[str, Any]:
     segments, source, language, problems = await _from_publisher(episode, web, opened)
-    row = _row(episode, segments, source, language, _reason(episode, problems) if not segments else None)
+    row = _row(
+        episode,
+        segments,
+        source,
+        language,
+        _reason(episode, problems) if not segments else None,
+        _reason(episode, problems) if problems else None,
+    )
     # What may work at the next run is not kept; what will not is, until its episode or its address changes.
     if segments or not any(isinstance(problem, TransientFailure) for problem in problems):
         cache.put_json(_key(episode), {name: value for name, value in row.items() if name != "date"})
@@ -128,21 +143,62 @@ async def _transcribe(episode: dict[str, Any], web: net.Client, opened: Opened, 
 async def _from_publisher(
     episode: dict[str, Any], web: net.Client, opened: Opened
 ) -> tuple[list[Segment], str | None, str | None, list[PodbriefError]]:
-    """The first of the publisher's files that can be the episode's words, and what was wrong with those before it."""
+    """The best of the publisher's files that can be the episode's words, and what is wrong with others.
+
+    The rule by which it is chosen is that of `publisher.standing`. A translation is asked for only where nothing else
+    serves: the show's own words may be behind a wrong tag.
+    """
     problems: list[PodbriefError] = []
-    for link in publisher.choose(episode["transcripts"], episode["language"]):
+    best: tuple[publisher.Standing, list[Segment], dict[str, Any]] | None = None
+    for link in publisher.choose(episode["transcripts"], episode["language"])[:_MAX_FILES]:
+        if best and publisher.is_foreign(link, episode["language"]):
+            break
         try:
-            reply = await web.get(_real(link["url"], opened), max_bytes=_MAX_BYTES)
-            segments = publisher.parse_transcript(reply.content, reply.headers.get("content-type") or link["type"])
-            if episode["duration_s"]:
-                segments = publisher.rescale(segments, episode["duration_s"])
-            if reason := publisher.plausible(segments, episode["duration_s"]):
-                raise publisher.NotATranscript(f"{link['url']} can't be this episode's transcript", reason)
+            segments = await _read(link, episode, web, opened)
         except PodbriefError as error:
             problems.append(error)
-        else:
-            return segments, link["url"], link["language"] or episode["language"], problems
-    return [], None, None, problems
+            continue
+        standing = publisher.standing(segments)
+        if best is None or standing > best[0]:
+            best = standing, segments, link
+        if standing.complete:
+            break
+    if best is None:
+        return [], None, None, problems
+    _, segments, link = best
+    stated = link["language"] or episode["language"]
+    return segments, link["url"], languages.spoken(" ".join(part.text for part in segments), stated), problems
+
+
+async def _read(link: dict[str, Any], episode: dict[str, Any], web: net.Client, opened: Opened) -> list[Segment]:
+    """One of the publisher's files.
+
+    Raises:
+        PodbriefError: It can't be had, is no transcript, or can't be this episode's.
+    """
+    reply = await web.get(_real(link["url"], opened), max_bytes=_MAX_BYTES)
+    # In a thread: the worst of files takes ten seconds, and other answers must not wait for it.
+    media_type = reply.headers.get("content-type") or link["type"]
+    return await asyncio.to_thread(_accepted, reply.content, media_type, link["url"], episode)
+
+
+def _accepted(content: bytes, media_type: str | None, address: str, episode: dict[str, Any]) -> list[Segment]:
+    try:
+        segments = publisher.parse_transcript(content, media_type)
+    except PermanentFailure as error:
+        # Parsers know no addresses, and of several files somebody has to be told which one it is.
+        raise type(error)(f"{address}: {error.what}", error.remedy) from error
+    if episode["duration_s"]:
+        segments = publisher.rescale(segments, episode["duration_s"])
+    about = About(
+        title=episode["title"],
+        description=episode["description"],
+        language=episode["language"],
+        duration_s=episode["duration_s"],
+    )
+    if reason := refusal(segments, about):
+        raise DoesNotFit(f"{address} can't be this episode's transcript, since {reason}", ASK_PUBLISHER)
+    return segments
 
 
 def _real(address: str, opened: Opened) -> str:
@@ -173,7 +229,12 @@ def _reason(episode: dict[str, Any], problems: Sequence[PodbriefError]) -> str:
 
 
 def _row(
-    episode: dict[str, Any], segments: Sequence[Segment], source: str | None, language: str | None, error: str | None
+    episode: dict[str, Any],
+    segments: Sequence[Segment],
+    source: str | None,
+    language: str | None,
+    error: str | None,
+    publisher_problem: str | None = None,
 ) -> dict[str, Any]:
     return {
         "episode_id": episode["episode_id"],
@@ -185,6 +246,7 @@ def _row(
         "duration_s": duration_s(segments) if segments else None,
         "timed": is_timed(segments),
         "error": error,
+        "publisher_problem": publisher_problem,
         "date": episode["date"],
         **_words(segments),
     }
@@ -243,7 +305,9 @@ def heard(
     """
     found = list(rows)
     silent = [n for n, row in enumerate(rows) if row["origin"] == "none" and episodes[n]["audio_url"]]
-    memory = _Memory(cache, recognizer.model, now)
+    if not silent:
+        return Heard(found)
+    memory = _Memory(cache, recognizer.name, now)
     hearings: dict[int, _Hearing] = {}
     unknown = []
     for number in silent:
@@ -371,7 +435,7 @@ class _Memory:
 
     def key(self, episode: dict[str, Any], digest: str) -> str:
         """Where what was heard in a recording is kept."""
-        return key_of(version=VERSION, model=self.model, audio=digest, language=episode["language"])
+        return key_of(version=SPEECH_VERSION, model=self.model, audio=digest, language=episode["language"])
 
 
 def _recording_key(episode: dict[str, Any]) -> str:

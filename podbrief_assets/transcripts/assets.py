@@ -21,7 +21,7 @@ from podbrief_assets.resources import CacheResource, DatabaseResource, Recording
 from podbrief_assets.transcripts import acquire
 
 GROUP = "transcripts"
-_CODE_VERSION = f"{acquire.VERSION}.2"
+_CODE_VERSION = f"{acquire.FILES_VERSION}.{acquire.SPEECH_VERSION}.1"
 
 
 @table_asset("transcripts", group=GROUP, code_version=_CODE_VERSION, kinds={"http", "torch", "huggingface"}, pool="gpu")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import io
+import json
 import re
 import threading
 import time
@@ -32,7 +33,7 @@ from podbrief_assets.lake.tables import TABLES
 from podbrief_assets.transcripts import Segment, acquire, audio
 from podbrief_assets.transcripts.recordings import Recordings
 from podbrief_assets.transcripts.speech import Dropped, Recording, SpeechRecognizer, Transcription
-from podbrief_assets_tests.network import Answer, Network, vtt
+from podbrief_assets_tests.network import Answer, Network, srt, vtt, words
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
@@ -66,6 +67,7 @@ def episode(network: Network, name: str, **changes: Any) -> dict[str, Any]:
         "show_id": "s",
         "show_title": "Show",
         "title": name,
+        "description": None,
         "digest": "d1",
         "language": "en",
         "duration_s": None,
@@ -610,3 +612,144 @@ def test_a_broken_upload_is_asked_for_again_while_its_publisher_may_mend_it(
     network.answers["/a.opus"] = Answer(RECORDING.read_bytes(), "audio/ogg")
     (after,), _ = acquired([episode(network, "a", **stated)], cache, Scripted())
     assert (after["origin"], after["error"]) == ("recognised", None)
+
+
+# --- several files, and those that are refused ---
+
+GERMAN = (
+    "Als die Fähre nicht mehr fuhr, musste die Insel entscheiden, wozu ihre Schule da war. Es gab noch elf Kinder, und die "
+    "nächste Schule lag zwei Stunden mit dem Boot entfernt. Also fragten die Eltern die Bäckerin, ob sie unterrichten würde."
+)
+DURATION_S = 120.0
+
+
+def offer(network: Network, path: str, answer: Answer | None, media_type: str, language: str | None = None) -> Any:
+    """A link to a file that the network serves; without an answer it is a 404."""
+    if answer:
+        network.answers[path] = answer
+    return {"url": f"{network.base}{path}", "type": media_type, "language": language, "rel": None}
+
+
+def german_vtt() -> Answer:
+    return Answer(f"WEBVTT\n\n00:00.000 --> 01:50.000\n{GERMAN} {GERMAN}\n".encode(), "text/vtt")
+
+
+def page(claim: str, speaker: str) -> Answer:
+    turns = "".join(
+        f"<cite>{speaker}:</cite><time>{30 * n // 60}:{30 * n % 60:02}</time><p>{text}</p>"
+        for n, text in enumerate(words(claim))
+    )
+    return Answer(turns.encode(), "text/html")
+
+
+def plain(claim: str, speaker: str) -> Answer:
+    return Answer("\n\n".join(f"{speaker}: {text}" for text in words(claim)).encode(), "text/plain")
+
+
+def namespace_json(claim: str, **extra: str) -> Answer:
+    rows = [{"startTime": 30 * n, "endTime": 30 * n + 25, "body": text, **extra} for n, text in enumerate(words(claim))]
+    return Answer(json.dumps({"version": "1.0.0", "segments": rows}).encode(), "application/json")
+
+
+def taken(network: Network, links: list[Any], cache: Path, recognizer: SpeechRecognizer, **changes: Any) -> Any:
+    about = episode(network, "several", transcripts=links, audio_url=None, duration_s=DURATION_S, **changes)
+    (row,), _ = acquired([about], Cache(cache), recognizer)
+    return row
+
+
+def test_the_first_file_that_is_complete_ends_the_search(
+    home: Home, network: Network, recognizer: Counting, tmp_path: Path
+) -> None:
+    links = [
+        offer(network, "/a.html", page("chips", "Dana Reyes"), "text/html"),
+        offer(network, "/a.vtt", Answer(vtt("chips"), "text/vtt"), "text/vtt"),
+        offer(network, "/a.json", namespace_json("chips"), "application/json"),
+    ]
+    row = taken(network, links, tmp_path, recognizer)
+    assert row["source_url"].endswith("/a.vtt"), "the JSON names nobody"
+    assert {segment["speaker"] for segment in row["segments"]} == {"Dana Reyes"}
+    assert dict(network.hits()) == {"/a.json": 1, "/a.vtt": 1}
+    assert row["publisher_problem"] is None
+
+
+def test_where_none_is_complete_the_best_is_taken_and_nothing_is_fetched_twice(
+    home: Home, network: Network, recognizer: Counting, tmp_path: Path
+) -> None:
+    links = [
+        offer(network, "/b.txt", plain("chips", "Dana Reyes"), "text/plain"),
+        offer(network, "/b.srt", Answer(srt("chips")), "application/x-subrip"),
+        offer(network, "/b.json", namespace_json("chips", speaker="Speaker 1"), "application/json"),
+    ]
+    row = taken(network, links, tmp_path, recognizer)
+    assert row["source_url"].endswith("/b.json"), "it has times and tells voices apart"
+    assert dict(network.hits()) == {"/b.json": 1, "/b.srt": 1, "/b.txt": 1}
+    without_json = taken(network, links[:2], tmp_path, recognizer, digest="d2")
+    assert without_json["source_url"].endswith("/b.srt"), "times count before names"
+    network.forget()
+    assert taken(network, links, tmp_path, recognizer) == row
+    assert not network.log
+
+
+def test_of_many_files_five_are_fetched(home: Home, network: Network, recognizer: Counting, tmp_path: Path) -> None:
+    links = [offer(network, f"/{n}.txt", plain("chips", "Dana Reyes"), "text/plain") for n in range(40)]
+    row = taken(network, links, tmp_path, recognizer)
+    assert row["source_url"].endswith("/0.txt"), "of equals the first"
+    assert len(network.log) == 5
+
+
+def test_a_translation_is_not_asked_for_where_the_shows_own_words_serve(
+    home: Home, network: Network, recognizer: Counting, tmp_path: Path
+) -> None:
+    links = [
+        offer(network, "/de.vtt", german_vtt(), "text/vtt", "de"),
+        offer(network, "/en.txt", plain("chips", "Dana Reyes"), "text/plain", "en"),
+    ]
+    assert taken(network, links, tmp_path, recognizer)["source_url"].endswith("/en.txt")
+    assert dict(network.hits()) == {"/en.txt": 1}
+
+
+def test_what_was_wrong_with_the_files_before_is_kept_beside_the_words(
+    home: Home, network: Network, recognizer: Counting, tmp_path: Path
+) -> None:
+    links = [
+        offer(network, "/gone.json", None, "application/json"),
+        offer(network, "/page.vtt", Answer(b"<!doctype html><title>Sign in</title><h1>Sign in</h1>"), "text/vtt"),
+        offer(network, "/ok.srt", Answer(srt("chips")), "application/x-subrip"),
+    ]
+    row = taken(network, links, tmp_path, recognizer)
+    assert row["origin"] == "publisher" and row["error"] is None
+    assert row["source_url"].endswith("/ok.srt")
+    assert "404" in row["publisher_problem"]
+    assert f"{network.base}/page.vtt: the file is an error or consent page ('Sign in')" in row["publisher_problem"]
+
+
+def test_why_the_publishers_file_was_refused_stays_when_the_speech_was_recognised(
+    home: Home, network: Network, recognizer: Counting, tmp_path: Path
+) -> None:
+    description = f"Chips, and what they cost. {' '.join(words('chips'))}"
+    refused = {
+        "quarter": (namespace_json("chips"), {"duration_s": 600.0}, "it ends at 2 of 10 minutes"),
+        "notes": (Answer(" ".join(words("chips")).encode()), {"description": description}, "episode's show notes"),
+        "foreign": (german_vtt(), {}, "in another language (de) than the episode (en)"),
+        "broken": (Answer(b"{", "application/json"), {}, "isn't speech"),
+    }
+    episodes = []
+    for name, (answer, changes, _) in refused.items():
+        network.answers[f"/{name}.opus"] = Answer(RECORDING.read_bytes(), "audio/ogg")
+        link = offer(network, f"/{name}.file", answer, "text/plain")
+        episodes.append(episode(network, name, digest=name, transcripts=[link], **changes))
+    rows, _ = acquired(episodes, Cache(tmp_path), recognizer)
+    for row, (_, _, reason) in zip(rows, refused.values(), strict=True):
+        assert row["origin"] == "recognised" and row["error"] is None
+        assert reason in row["publisher_problem"]
+        assert f"{network.base}/{row['episode_id']}.file" in row["publisher_problem"], "it says which file"
+        assert "tell the publisher" in row["publisher_problem"], "and what to do"
+
+
+def test_a_feed_with_the_wrong_language_keeps_its_transcript_under_the_right_one(
+    home: Home, network: Network, recognizer: Counting, tmp_path: Path
+) -> None:
+    notes = "Wozu braucht ein Dorf eine Lehrerin? Wir besuchen eine Insel im Norden und hören Leuten zu. " * 3
+    link = offer(network, "/insel.vtt", german_vtt(), "text/vtt")
+    row = taken(network, [link], tmp_path, recognizer, description=notes)
+    assert (row["origin"], row["language"]) == ("publisher", "de")

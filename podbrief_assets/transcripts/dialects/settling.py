@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from podbrief_assets.transcripts.dialects.cues import (
     ASK_PUBLISHER,
@@ -24,6 +24,7 @@ from podbrief_assets.transcripts.dialects.cues import (
     clean_name,
     count_words,
     glue,
+    share,
 )
 from podbrief_assets.transcripts.dialects.speakers import resolve
 from podbrief_assets.transcripts.segment import Segment, duration_s
@@ -39,9 +40,11 @@ MAX_GAP_S = 2.0
 
 _CLOSING = re.compile(r"[,.;:!?…%)\]}’”\"'。、！？」』]+")
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]»」』]*$")
-_SENTENCE_BREAK = re.compile(r"(?<=[.!?…])[\"”’)]?\s+|(?<=[。！？])")
-# "No." and "I." are left out: they end far more sentences than they abbreviate.
-_ABBREVIATION = re.compile(r"(?:^|\s)(?:[A-HJ-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|e\.g|i\.e|approx|z\.B|bzw|Nr)\.$")
+_SENTENCE_BREAK = re.compile(r"(?<=[.!?…])[\"”’)]?\s+|(?<=[。！？])(?![」』”’）])")
+# "No." and "I." are left out: they end far more sentences than they abbreviate. "U.S." and "e.g." are initials, too.
+_ABBREVIATION = re.compile(
+    r"(?:^|\s)(?:[A-HJ-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|approx|bzw|Nr)\.$"
+)
 
 
 def settle(cues: Iterable[Cue]) -> list[Segment]:
@@ -57,7 +60,7 @@ def settle(cues: Iterable[Cue]) -> list[Segment]:
     cues = [cue for cue in cues if cue.text]
     if sum(count_words(cue.text) for cue in cues) > MAX_WORDS:
         raise NotATranscript("nobody can speak so many words in two days", ASK_PUBLISHER)
-    ordered = _attached(_spoken_once(_in_order(cues)))
+    ordered = _attached(_one_after_the_other(_spoken_once(_in_order(cues))))
     check_count(sum(cue.text.count("\n") for cue in ordered) // 5)
     spoken = [replace(cue, text=" ".join(cue.text.split())) for cue in resolve(ordered)]
     spoken = [part for cue in spoken if any(map(str.isalnum, cue.text)) for part in _parts(cue)]
@@ -148,6 +151,20 @@ def _ungrown(cues: list[Cue]) -> list[Cue]:
     return grown
 
 
+def _one_after_the_other(cues: list[Cue]) -> list[Cue]:
+    """With the lines of one caption, which a host gives as cues with the same two times, sharing these by words."""
+    ordered: list[Cue] = []
+    for _, same in groupby(cues, key=lambda cue: (cue.start_s, cue.end_s)):
+        lines = list(same)
+        start_s, end_s = lines[0].start_s, lines[0].end_s
+        if len(lines) == 1 or start_s is None or end_s is None:
+            ordered += lines
+            continue
+        parts = share([(line.speaker, line.text) for line in lines], start_s, end_s)
+        ordered += [replace(part, turn=line.turn) for part, line in zip(parts, lines, strict=True)]
+    return ordered
+
+
 def _attached(cues: list[Cue]) -> list[Cue]:
     """With commas and full stops, which word-level files keep as words of their own, put to the word before."""
     attached: list[Cue] = []
@@ -163,26 +180,38 @@ def _attached(cues: list[Cue]) -> list[Cue]:
 
 
 def _parts(cue: Cue) -> list[Cue]:
-    """A long untimed cue in parts of whole sentences, since its times are estimates anyway; any other as it is."""
+    """A long untimed cue in parts of whole sentences, since its times are estimates anyway; any other as it is.
+
+    A recogniser that knows no full stop writes an hour as one sentence, which is cut at every sixtieth word.
+    """
     if cue.start_s is not None or count_words(cue.text) <= MAX_JOINED_WORDS:
         return [cue]
     parts: list[list[str]] = [[]]
     size = 0
-    for sentence in _sentences(cue.text):
+    sentences = [piece for sentence in _sentences(cue.text) for piece in _pieces(sentence)]
+    for sentence in sentences:
         words = count_words(sentence)
         if parts[-1] and size + words > MAX_JOINED_WORDS:
             parts.append([])
             size = 0
         parts[-1].append(sentence)
         size += words
-    return [replace(cue, text=" ".join(part)) for part in parts]
+    return [replace(cue, text=_glued(part)) for part in parts]
+
+
+def _pieces(sentence: str) -> list[str]:
+    words = sentence.split()
+    if len(words) <= MAX_JOINED_WORDS:
+        return [sentence]
+    return [" ".join(words[n : n + MAX_JOINED_WORDS]) for n in range(0, len(words), MAX_JOINED_WORDS)]
 
 
 def _sentences(text: str) -> list[str]:
     sentences: list[str] = []
     begin = 0
     for match in _SENTENCE_BREAK.finditer(text):
-        if not ends_sentence(text[max(begin, match.start() - 20) : match.end()].strip()):
+        goes_on = text[match.end() : match.end() + 1].islower()  # "Yahoo! is", "well... maybe"
+        if goes_on or not ends_sentence(text[max(begin, match.start() - 20) : match.end()].strip()):
             continue
         sentences.append(text[begin : match.end()].strip())
         begin = match.end()
@@ -217,47 +246,101 @@ def ends_sentence(text: str) -> bool:
 
 
 def join(segments: Iterable[Segment]) -> list[Segment]:
-    """Short segments of one speaker joined up to the end of their sentence.
+    """Short segments of one speaker joined to whole sentences.
 
-    A joined segment has at most 60 words and lasts at most 30 seconds; a longer segment stays as it is. Nothing is
-    joined across speakers, across a gap of more than 2 seconds, or across stated and estimated times. Joining what
-    was joined changes nothing.
+    Captions break where the screen is full: a sentence that ends inside a segment ends the joined one, and what follows
+    it there opens the next, at a time that is shared out by words. A segment that nothing has to be joined to stays
+    as it is. A joined segment has at most 60 words and lasts at most 30 seconds; a longer segment stays as it is.
+    Nothing is joined across speakers, across a gap of more than 2 seconds, or across stated and estimated times.
+    Joining what was joined changes nothing.
     """
-    joined: list[Segment] = []
-    pieces: list[str] = []
-    words = 0
-    for segment in segments:
-        count = count_words(segment.text)
-        last = joined[-1] if joined else None
-        if (
-            last is not None
-            and words + count <= MAX_JOINED_WORDS
-            and not ends_sentence(pieces[-1])
-            and _fits(last, segment)
+    return [joined for run, limits in _runs(list(segments)) for joined in _in_sentences(run, limits)]
+
+
+def _runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Segment], list[float]]]:
+    """Stretches of one speaker without a gap, and for each segment the start of the next, its own speaker's or not."""
+    run: list[Segment] = []
+    limits: list[float] = []
+    end_s = 0.0
+    for number, segment in enumerate(segments):
+        if run and (
+            run[-1].speaker != segment.speaker
+            or run[-1].timed != segment.timed
+            or (segment.timed and segment.start_s - end_s > MAX_GAP_S)
         ):
-            pieces.append(segment.text)
-            words += count
-            joined[-1] = replace(last, end_s=max(last.end_s, segment.end_s))
+            yield run, limits
+            run, limits = [], []
+        end_s = max(end_s, segment.end_s) if run else segment.end_s
+        run.append(segment)
+        limits.append(segments[number + 1].start_s if number + 1 < len(segments) else math.inf)
+    if run:
+        yield run, limits
+
+
+def _in_sentences(run: Sequence[Segment], limits: Sequence[float]) -> Iterator[Segment]:
+    held: list[Segment] = []  # their sentence has not ended yet
+    for number, given in enumerate(run):
+        segment, limit_s = given, limits[number]
+        if held and not _fit(held, segment):
+            head, tail = _longest_head(held, segment, limit_s)
+            yield _whole([*held, head] if head else held)
+            held, segment = [], tail
+        following = run[number + 1] if number + 1 < len(run) else None
+        if ends_sentence(segment.text) or following is None or not _fit([], segment):
+            yield _whole([*held, segment])
+            held = []
             continue
-        if last is not None:
-            joined[-1] = replace(last, text=_glued(pieces))
-        joined.append(segment)
-        pieces, words = [segment.text], count
-    if joined:
-        joined[-1] = replace(joined[-1], text=_glued(pieces))
-    return joined
+        parts = _sentences(segment.text)
+        if len(parts) == 1:
+            held.append(segment)
+            continue
+        head, tail = _split(segment, parts, len(parts) - 1, limit_s)
+        if _fit([tail], following) or _longest_head([tail], following, limits[number + 1])[0]:
+            yield _whole([*held, head])
+            held = [tail]
+        else:  # what is left would be a fragment that nothing completes
+            yield _whole([*held, segment])
+            held = []
+    if held:
+        yield _whole(held)
 
 
-def _fits(last: Segment, segment: Segment) -> bool:
-    return (
-        last.speaker == segment.speaker
-        and last.timed == segment.timed
-        and (not last.timed or segment.start_s - last.end_s <= MAX_GAP_S)
-        and max(last.end_s, segment.end_s) - last.start_s <= MAX_JOINED_S
-    )
+def _fit(held: Sequence[Segment], segment: Segment) -> bool:
+    parts = [*held, segment]
+    lasts_s = max(part.end_s for part in parts) - parts[0].start_s
+    return lasts_s <= MAX_JOINED_S and sum(count_words(part.text) for part in parts) <= MAX_JOINED_WORDS
 
 
-def _glued(pieces: list[str]) -> str:
+def _longest_head(held: Sequence[Segment], segment: Segment, limit_s: float) -> tuple[Segment | None, Segment]:
+    """The most whole sentences at the start of `segment` that fit behind `held`, and the rest of it."""
+    if _fit([], segment):
+        parts = _sentences(segment.text)
+        for count in range(len(parts) - 1, 0, -1):
+            head, tail = _split(segment, parts, count, limit_s)
+            if _fit(held, head):
+                return head, tail
+    return None, segment
+
+
+def _split(segment: Segment, sentences: Sequence[str], count: int, limit_s: float) -> tuple[Segment, Segment]:
+    """`segment`, whose sentences are given, after its first `count`; its time is shared by words.
+
+    The second part begins no later than `limit_s`, where the next segment does: order is kept where times overlap.
+    """
+    before, after = _glued(sentences[:count]), _glued(sentences[count:])
+    said = count_words(before) / (count_words(before) + count_words(after))
+    at_s = round(segment.start_s + said * (segment.end_s - segment.start_s), 3)
+    at_s = max(segment.start_s, min(at_s, segment.end_s, limit_s))
+    return replace(segment, end_s=at_s, text=before), replace(segment, start_s=at_s, text=after)
+
+
+def _whole(parts: Sequence[Segment]) -> Segment:
+    if len(parts) == 1:
+        return parts[0]
+    return replace(parts[0], end_s=max(part.end_s for part in parts), text=_glued([part.text for part in parts]))
+
+
+def _glued(pieces: Sequence[str]) -> str:
     text = pieces[0]
     for piece in pieces[1:]:
         text = glue(text, piece)
