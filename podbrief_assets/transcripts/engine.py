@@ -71,7 +71,9 @@ class Guess:
 class Engine(Protocol):
     """A loaded model. Its methods may be called from several threads."""
 
-    def __init__(self, name: str, weights: models.Weights, device: str, precision: str) -> None: ...
+    def __init__(
+        self, name: str, weights: models.Weights, device: str, precision: str, compiled: bool = False
+    ) -> None: ...
 
     precision: str
     """What it computes in."""
@@ -97,13 +99,14 @@ class Engine(Protocol):
         """Memory that one window takes on the way, about."""
 
 
-def load(name: str, device: str, precision: str) -> Engine:
+def load(name: str, device: str, precision: str, compiled: bool = False) -> Engine:
     """Load a model.
 
     Args:
         name: A folder, a packaged model or a name on the hub.
         device: As torch names it.
         precision: One of `PRECISIONS`.
+        compiled: Whether to compile what can be, by `torch.compile`.
 
     Raises:
         ModelMissing: there are no weights.
@@ -124,7 +127,7 @@ def load(name: str, device: str, precision: str) -> Engine:
             raise FileNotFoundError("it has no config.json")
         if kind not in families:
             raise unusable(name, weights, f"its kind is {kind}")
-        return families[kind](name, weights, device, precision)
+        return families[kind](name, weights, device, precision, compiled)
 
 
 def unusable(name: str, weights: models.Weights, why: str) -> ModelUnusable:

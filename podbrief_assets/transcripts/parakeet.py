@@ -39,6 +39,9 @@ _MANY_TOKENS: Final = 8_000
 # Nobody says more in 80 ms; a model that does not go on would never end.
 _MAX_TOKENS_A_FRAME: Final = 4
 _WORD_BEGINS: Final = "▁"
+# What keeps a logarithm and a division finite, as the models were taught.
+_NO_SOUND: Final = 2**-24
+_NO_SPREAD: Final = 1e-5
 
 # Tokens, when each begins, when the last ends (in seconds), the mean logarithm of their probability.
 _Heard = tuple[list[int], list[float], float, float]
@@ -50,7 +53,7 @@ class Parakeet:
     longest_s = 30.0
     has_temperature = False
 
-    def __init__(self, name: str, weights: models.Weights, device: str, precision: str) -> None:
+    def __init__(self, name: str, weights: models.Weights, device: str, precision: str, compiled: bool = False) -> None:
         import torch  # noqa: PLC0415
         from transformers import AutoConfig, AutoProcessor, ParakeetForCTC, ParakeetForTDT  # noqa: PLC0415
 
@@ -66,7 +69,11 @@ class Parakeet:
         complete(name, weights, told)
         processor = AutoProcessor.from_pretrained(weights.address)
         self._model = model.to(device).eval()
+        if compiled:
+            self._model.encoder.compile()
         self._features, self._tokenizer = processor.feature_extractor, processor.tokenizer
+        self._mel = self._features.mel_filters.to(device)
+        self._hann = torch.hann_window(self._features.win_length, periodic=False, device=device)
         self._blank: int = config.blank_token_id if self._tdt else config.pad_token_id
         self._frame_s: float = self._features.hop_length * config.encoder_config.subsampling_factor / RATE
         self._many = config.vocab_size > _MANY_TOKENS
@@ -91,8 +98,7 @@ class Parakeet:
     def hear(self, sounds: Sequence[Samples], languages: Sequence[str], temperature: float) -> list[Guess]:
         del languages, temperature  # it is not told the one, and has no use for the other
         with computing(self._name):
-            inputs = self._features(list(sounds), sampling_rate=RATE, return_tensors="pt").to(self._device)
-            inputs["input_features"] = inputs["input_features"].to(self._model.dtype)
+            inputs = self._spectrum(sounds)
             lengths = [min(len(sound) / RATE, self.longest_s) for sound in sounds]
             heard = self._by_duration(inputs, lengths) if self._tdt else self._by_frame(inputs, lengths)
             return [
@@ -103,6 +109,34 @@ class Parakeet:
     def window_bytes(self) -> int:
         """What the attention over 30 s and the feed-forward layers hold at their widest, about."""
         return int(self.longest_s / self._frame_s) * self._wide * 2
+
+    def _spectrum(self, sounds: Sequence[Samples]) -> dict[str, Any]:
+        """The models' logarithmic mel spectrum, (windows, frames, bands), and which frames are sound.
+
+        As transformers computes it, which does so on the processor alone: a GPU would wait for it.
+        """
+        torch, form = self._torch, self._features
+        padded = np.zeros((len(sounds), max(map(len, sounds))), np.float32)
+        for row, sound in zip(padded, sounds, strict=True):
+            row[: len(sound)] = sound
+            row[1 : len(sound)] -= form.preemphasis * sound[:-1]
+        waves = torch.stft(
+            torch.from_numpy(padded).to(self._device),
+            form.n_fft,
+            form.hop_length,
+            form.win_length,
+            window=self._hann,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        mel = torch.log(self._mel @ (waves.real**2 + waves.imag**2) + _NO_SOUND).transpose(1, 2)
+        lengths = torch.tensor([max(len(sound) // form.hop_length, 2) for sound in sounds], device=self._device)
+        mask = torch.arange(mel.shape[1], device=self._device) < lengths[:, None]
+        real, count = mask[..., None], lengths[:, None, None]
+        mean = (mel * real).sum(1, keepdim=True) / count
+        spread = (((mel - mean) * real) ** 2).sum(1, keepdim=True) / (count - 1)
+        mel = (mel - mean) / (spread.sqrt() + _NO_SPREAD) * real
+        return {"input_features": mel.to(self._model.dtype), "attention_mask": mask}
 
     def _by_frame(self, inputs: Any, lengths: Sequence[float]) -> Iterator[_Heard]:
         """CTC: the best token of each frame; what is repeated without a blank between is one token."""

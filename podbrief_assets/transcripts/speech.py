@@ -57,6 +57,7 @@ _BATCHES: Final = 4
 _CPU_BATCH: Final = 16  # more is no faster: 8 took 6% more time, 32 as much
 _MAX_GPU_BATCH: Final = 128
 _MAX_CPU_WORKERS: Final = 8
+_MAX_OPENERS: Final = 12  # a core opens and cuts 200 to 400 seconds a second
 _SHARE_OF_MEMORY: Final = 0.4  # for a batch, of what a GPU has free; two are on the way
 # A recording's language is told from so many of its windows.
 _WINDOWS_FOR_LANGUAGE: Final = 4
@@ -252,6 +253,7 @@ class SpeechRecognizer:
         dtype: `float32`, `float16`, `bfloat16`, `int8` (on a processor), or `auto`: float16 on a GPU; on a
             processor bfloat16 where it has instructions for it, else int8 for narrow models and float32 for others.
         batch_size: Windows at once; 0 for as many as are fast and fit the memory.
+        compiled: Whether to compile the encoder, which takes a minute and pays on a GPU with hours of audio to hear.
         word_times: Whether a transcription brings every word with its time.
     """
 
@@ -259,6 +261,7 @@ class SpeechRecognizer:
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = 0
+    compiled: bool = False
     word_times: bool = False
 
     @property
@@ -302,7 +305,8 @@ class SpeechRecognizer:
         """
         self.load()
         # Threads of their own rather than torch's inside each product: they never wait for each other.
-        with _Feed(self, recordings) as feed, self._one_thread(), ThreadPoolExecutor(self._workers, "hear") as pool:
+        # Set before they start: a thread takes the number over when it first computes.
+        with self._one_thread(), _Feed(self, recordings) as feed, ThreadPoolExecutor(self._workers, "hear") as pool:
             room = _BATCHES * self._workers * self._batch
             tasks: list[_Task] = []
             open_jobs: set[_Job] = set()
@@ -410,7 +414,7 @@ class SpeechRecognizer:
 
     @cached_property
     def _engine(self) -> engine.Engine:
-        return engine.load(self.name, self._on, self.dtype)
+        return engine.load(self.name, self._on, self.dtype, self.compiled)
 
     @cached_property
     def _activity(self) -> VoiceActivity:
@@ -469,7 +473,7 @@ class _Feed:
         self._recordings = iter(recordings)
         self._lock = threading.Lock()
         # On a processor one opens the next recording while the others hear; a GPU outruns several.
-        openers = 1 if recognizer._on == "cpu" else max(min(cores() - 2, 8), 1)
+        openers = 1 if recognizer._on == "cpu" else max(min(cores() - 2, _MAX_OPENERS), 1)
         self._said: queue.Queue[_Said | BaseException | None] = queue.Queue(maxsize=64)
         self._threads = [threading.Thread(target=self._open, name="open", daemon=True) for _ in range(openers)]
         self._left = openers
