@@ -225,11 +225,11 @@ def _layer_tensors(name: str, array: Array, path: Path) -> dict[str, Array]:
     return named
 
 
-def whisper_config(binary: Binary, path: Path) -> dict[str, Any]:
-    """transformers' `config.json` for English-only Whisper, from the shapes in the file.
+def whisper_config(binary: Binary, path: Path, special: Mapping[str, int]) -> dict[str, Any]:
+    """transformers' `config.json`, from the shapes in the file and the numbers of the special tokens.
 
     Raises:
-        DamagedWeights: a shape is missing, or the model is multilingual, whose special tokens lie elsewhere.
+        DamagedWeights: a shape is missing, or the tokens end elsewhere than the tokenizer's.
     """
 
     def shape(name: str, rank: int) -> tuple[int, ...]:
@@ -246,8 +246,8 @@ def whisper_config(binary: Binary, path: Path) -> dict[str, Any]:
         return len({found[2] for name in binary.variables if (found := _LAYER.fullmatch(name)) and found[1] == side})
 
     vocabulary, width = shape("decoder/embeddings/weight", 2)
-    if vocabulary != _VOCABULARY:
-        raise DamagedWeights(path, f"it knows {vocabulary} tokens and English-only Whisper {_VOCABULARY}")
+    if vocabulary != (known := special[_NO_TIMESTAMPS] + 1 + len(_TIMESTAMPS)):
+        raise DamagedWeights(path, f"it knows {vocabulary} tokens and its tokenizer {known}")
     return {
         "architectures": ["WhisperForConditionalGeneration"],
         "model_type": "whisper",
@@ -266,27 +266,28 @@ def whisper_config(binary: Binary, path: Path) -> dict[str, Any]:
         "decoder_ffn_dim": shape("decoder/layer_0/ffn/linear_0/weight", 2)[0],
         "scale_embedding": False,
         "tie_word_embeddings": True,
-        "bos_token_id": _END_OF_TEXT,
-        "eos_token_id": _END_OF_TEXT,
-        "pad_token_id": _END_OF_TEXT,
-        "decoder_start_token_id": _START,
+        "bos_token_id": special[_END_OF_TEXT],
+        "eos_token_id": special[_END_OF_TEXT],
+        "pad_token_id": special[_END_OF_TEXT],
+        "decoder_start_token_id": special[_START],
     }
 
 
 # ── tokens and the rest of a checkpoint ──────────────────────────────────────────────────────────────────────────────
 
-_VOCABULARY: Final = 51_864  # English-only; multilingual models have one or two more, and everything moves
-_END_OF_TEXT: Final = 50_256
-_START: Final = 50_257
-_START_OF_PREVIOUS: Final = 50_360
-_NO_TIMESTAMPS: Final = 50_362
+# Their numbers differ between English-only and multilingual models, and with the number of languages.
+_END_OF_TEXT: Final = "<|endoftext|>"
+_START: Final = "<|startoftranscript|>"
+_START_OF_PREVIOUS: Final = "<|startofprev|>"
+_NO_TIMESTAMPS: Final = "<|notimestamps|>"
+_ENGLISH_END_OF_TEXT: Final = 50_256  # GPT-2's; multilingual models begin with one token more
+_TASKS: Final = ("transcribe", "translate")
 _TIMESTAMPS: Final = tuple(f"<|{step * 0.02:.2f}|>" for step in range(1501))
 
-# What OpenAI's feature extraction does, for every Whisper that hears 80 mel bands.
+# What OpenAI's feature extraction does for every Whisper; the number of mel bands is the model's.
 _PREPROCESSOR: Final = {
     "feature_extractor_type": "WhisperFeatureExtractor",
     "processor_class": "WhisperProcessor",
-    "feature_size": 80,
     "sampling_rate": 16_000,
     "n_fft": 400,
     "hop_length": 160,
@@ -308,15 +309,19 @@ _TOKENIZER: Final = {
 }
 
 
-def _generation(config: Mapping[str, Any]) -> dict[str, Any]:
+def _generation(config: Mapping[str, Any], special: Mapping[str, int]) -> dict[str, Any]:
+    languages = {token: number for token, number in special.items() if number in set(config.get("lang_ids") or ())}
+    # English-only models carry the tokens of languages too, and were never taught them.
+    many = special[_END_OF_TEXT] != _ENGLISH_END_OF_TEXT
     return {
-        "is_multilingual": False,
-        "bos_token_id": _END_OF_TEXT,
-        "eos_token_id": _END_OF_TEXT,
-        "pad_token_id": _END_OF_TEXT,
-        "decoder_start_token_id": _START,
-        "prev_sot_token_id": _START_OF_PREVIOUS,
-        "no_timestamps_token_id": _NO_TIMESTAMPS,
+        "is_multilingual": many,
+        **({"lang_to_id": languages, "task_to_id": {task: special[f"<|{task}|>"] for task in _TASKS}} if many else {}),
+        "bos_token_id": special[_END_OF_TEXT],
+        "eos_token_id": special[_END_OF_TEXT],
+        "pad_token_id": special[_END_OF_TEXT],
+        "decoder_start_token_id": special[_START],
+        "prev_sot_token_id": special[_START_OF_PREVIOUS],
+        "no_timestamps_token_id": special[_NO_TIMESTAMPS],
         "max_initial_timestamp_index": 50,  # speech starts in the first second, or the window is silent
         "max_length": 448,
         "return_timestamps": False,
@@ -340,6 +345,14 @@ def _with_timestamps(tokenizer: dict[str, Any], vocabulary: Sequence[str], path:
     return {**tokenizer, "added_tokens": [*tokenizer["added_tokens"], *times]}
 
 
+def _vocabulary(folder: Path) -> list[str]:
+    """The tokens in the order of their numbers; newer packages keep them as JSON."""
+    listed = folder / "vocabulary.json"
+    if listed.is_file():
+        return [str(token) for token in json.loads(listed.read_bytes())]
+    return (folder / "vocabulary.txt").read_text("utf-8").removesuffix("\n").split("\n")
+
+
 def _special(tokenizer: Mapping[str, Any]) -> list[str]:
     """The special tokens by number: transformers takes the one after the last for the timestamp of 0 seconds."""
     tokens = sorted(tokenizer["added_tokens"], key=lambda token: int(token["id"]))
@@ -347,10 +360,10 @@ def _special(tokenizer: Mapping[str, Any]) -> list[str]:
 
 
 def convert_whisper(folder: Path, into: Path) -> None:
-    """Write a checkpoint for transformers into the folder `into`, from `folder` with an English-only Whisper model.
+    """Write a checkpoint for transformers into the folder `into`, from `folder` with a Whisper model.
 
     Args:
-        folder: Holds model.bin, config.json, tokenizer.json and vocabulary.txt.
+        folder: Holds model.bin, config.json, tokenizer.json and vocabulary.txt or vocabulary.json.
         into: An existing folder.
 
     Raises:
@@ -360,12 +373,14 @@ def convert_whisper(folder: Path, into: Path) -> None:
         binary = read(folder / "model.bin")
         config = json.loads((folder / "config.json").read_bytes())
         tokenizer = json.loads((folder / "tokenizer.json").read_bytes())
-        vocabulary = (folder / "vocabulary.txt").read_text("utf-8").removesuffix("\n").split("\n")
+        vocabulary = _vocabulary(folder)
         weights = tensors(binary, folder)
+        special = {token["content"]: int(token["id"]) for token in tokenizer["added_tokens"]}
+        form = whisper_config(binary, folder, special)
         written = {
-            "config.json": whisper_config(binary, folder),
-            "generation_config.json": _generation(config),
-            "preprocessor_config.json": _PREPROCESSOR,
+            "config.json": form,
+            "generation_config.json": _generation(config, special),
+            "preprocessor_config.json": _PREPROCESSOR | {"feature_size": form["num_mel_bins"]},
             "tokenizer.json": _with_timestamps(tokenizer, vocabulary, folder),
             "tokenizer_config.json": _TOKENIZER | {"additional_special_tokens": _special(tokenizer)},
         }
