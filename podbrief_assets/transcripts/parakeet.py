@@ -36,6 +36,8 @@ _EUROPEAN: Final = frozenset(
     "bg hr cs da nl en et fi fr de el hu it lv lt mt pl pt ro sk sl es sv ru uk".split(" ")  # noqa: SIM905 - one line
 )
 _MANY_TOKENS: Final = 8_000
+# What is shorter is filled up: a spread over one frame of sound is no number.
+_SHORTEST: Final = RATE // 4
 # Nobody says more in 80 ms; a model that does not go on would never end.
 _MAX_TOKENS_A_FRAME: Final = 4
 _WORD_BEGINS: Final = "▁"
@@ -75,7 +77,8 @@ class Parakeet:
         self._mel = self._features.mel_filters.to(device)
         self._hann = torch.hann_window(self._features.win_length, periodic=False, device=device)
         self._blank: int = config.blank_token_id if self._tdt else config.pad_token_id
-        self._frame_s: float = self._features.hop_length * config.encoder_config.subsampling_factor / RATE
+        self._factor: int = config.encoder_config.subsampling_factor
+        self._frame_s: float = self._features.hop_length * self._factor / RATE
         self._many = config.vocab_size > _MANY_TOKENS
         self._wide: int = config.encoder_config.intermediate_size * config.encoder_config.num_hidden_layers
         # transformers keeps the state of a TDT pass on the model.
@@ -98,9 +101,10 @@ class Parakeet:
     def hear(self, sounds: Sequence[Samples], languages: Sequence[str], temperature: float) -> list[Guess]:
         del languages, temperature  # it is not told the one, and has no use for the other
         with computing(self._name):
-            inputs = self._spectrum(sounds)
+            filled = [np.pad(sound, (0, max(_SHORTEST - len(sound), 0))) for sound in sounds]
+            inputs = self._spectrum(filled)
             lengths = [min(len(sound) / RATE, self.longest_s) for sound in sounds]
-            heard = self._by_duration(inputs, lengths) if self._tdt else self._by_frame(inputs, lengths)
+            heard = (self._by_duration if self._tdt else self._by_frame)(inputs, lengths)
             return [
                 Guess(tuple(alignment.words(tokens, starts_s, ends_s, self._text, "")), logprob, 0.0)
                 for tokens, starts_s, ends_s, logprob in heard
@@ -142,8 +146,9 @@ class Parakeet:
         """CTC: the best token of each frame; what is repeated without a blank between is one token."""
         logprobs = self._model(**inputs).logits.float().log_softmax(-1)
         best, chosen = logprobs.max(-1)
-        for length_s, row, scores in zip(lengths, chosen.tolist(), best.tolist(), strict=True):
-            frames = min(max(int(length_s / self._frame_s + 0.5), 1), len(row))
+        for length_s, frames, row, scores in zip(
+            lengths, self._frames(inputs), chosen.tolist(), best.tolist(), strict=True
+        ):
             runs: list[tuple[int, int]] = []
             end = 0
             for token, run in groupby(enumerate(row[:frames]), key=lambda pair: pair[1]):
@@ -151,26 +156,37 @@ class Parakeet:
                 if token != self._blank:
                     runs.append((token, places[0]))
                     end = places[-1] + 1
-            tokens, starts = [token for token, _ in runs], [first * self._frame_s for _, first in runs]
+            tokens = [token for token, _ in runs]
+            starts = [min(first * self._frame_s, length_s) for _, first in runs]
             yield tokens, starts, min(end * self._frame_s, length_s), sum(scores[:frames]) / frames
 
     def _by_duration(self, inputs: Any, lengths: Sequence[float]) -> Iterator[_Heard]:
         """TDT: tokens with how many frames each takes. transformers gives no probabilities of them."""
         with self._one_at_a_time:
-            frames = int(max(lengths) / self._frame_s) + 1
-            out = self._model.generate(**inputs, max_new_tokens=_MAX_TOKENS_A_FRAME * frames)
+            ends = self._frames(inputs)
+            out = self._model.generate(**inputs, max_new_tokens=_MAX_TOKENS_A_FRAME * max(ends))
         silent = {self._blank, self._tokenizer.pad_token_id}
-        for row, durations, length_s in zip(out.sequences.tolist(), out.durations.tolist(), lengths, strict=True):
+        for row, durations, frames, length_s in zip(
+            out.sequences.tolist(), out.durations.tolist(), ends, lengths, strict=True
+        ):
             tokens: list[int] = []
             starts: list[float] = []
             at = end = 0
-            for token, duration in zip(row, durations, strict=False):
+            most = 1 + _MAX_TOKENS_A_FRAME * frames  # the first is what it begins with
+            for token, duration in zip(row[:most], durations, strict=False):
+                if at >= frames:  # longer windows beside it go on, and what it writes meanwhile is made up
+                    break
                 if token not in silent:
                     tokens.append(token)
                     starts.append(min(at * self._frame_s, length_s))
                     end = at + max(duration, 1)
                 at += duration
             yield tokens, starts, min(end * self._frame_s, length_s), 0.0
+
+    def _frames(self, inputs: Any) -> list[int]:
+        """How many frames of the encoder each sound has."""
+        steps: list[int] = inputs["attention_mask"].sum(-1).tolist()
+        return [-(-count // self._factor) for count in steps]
 
     def _text(self, tokens: Sequence[int]) -> str:
         special = set(self._tokenizer.all_special_ids)

@@ -18,7 +18,7 @@ import threading
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +54,8 @@ _SHORTEST_TO_HALVE_S: Final = 4.0
 
 # So many batches are filled before any is heard: the more, the more alike the windows of one.
 _BATCHES: Final = 4
+# Where recordings come slowly, as from a network, the model does not wait for full batches.
+_PATIENCE_S: Final = 0.5
 _CPU_BATCH: Final = 16  # more is no faster: 8 took 6% more time, 32 as much
 _MAX_GPU_BATCH: Final = 128
 _MAX_CPU_WORKERS: Final = 8
@@ -223,6 +225,11 @@ class _Job:
     def done(self) -> bool:
         return self.error is not None or (self.ended and not self.waiting)
 
+    @property
+    def too_early(self) -> bool:
+        """Whether the windows that tell its language are still to come: it must not depend on how fast they do."""
+        return self.language is None and not self.ended and self.waiting < _WINDOWS_FOR_LANGUAGE
+
 
 @dataclass(eq=False, slots=True)
 class _Task:
@@ -277,7 +284,8 @@ class SpeechRecognizer:
         Raises:
             ModelMissing, ModelUnusable, OutOfMemory: it can't be loaded.
         """
-        _ = self._engine, self._activity
+        with _LOADING:  # by whichever thread is first
+            _ = self._engine, self._activity
 
     def listen(self, path: Path, language: str | None = None) -> Transcription:
         """Recognise one file.
@@ -305,9 +313,9 @@ class SpeechRecognizer:
         """
         self.load()
         # Threads of their own rather than torch's inside each product: they never wait for each other.
-        # Set before they start: a thread takes the number over when it first computes.
-        with self._one_thread(), _Feed(self, recordings) as feed, ThreadPoolExecutor(self._workers, "hear") as pool:
-            room = _BATCHES * self._workers * self._batch
+        with _Feed(self, recordings) as feed, ThreadPoolExecutor(self._workers, "hear", _one_thread) as pool:
+            # More than may have to wait for their recording's language.
+            room = max(_BATCHES * self._workers * self._batch, _WINDOWS_FOR_LANGUAGE * feed.openers)
             tasks: list[_Task] = []
             open_jobs: set[_Job] = set()
             while True:
@@ -315,13 +323,16 @@ class SpeechRecognizer:
                 tasks = [task for task in tasks if task.job.error is None]
                 if not tasks and not open_jobs:
                     break
-                tasks = self._round(pool, tasks)
+                if not any(job.done for job in open_jobs):  # else those come first, and batches may fill up meanwhile
+                    tasks = self._round(pool, tasks)
                 for job in [job for job in open_jobs if job.done]:
                     open_jobs.discard(job)
                     yield job.recording, job.error or self._transcription(job)
 
     def _round(self, pool: ThreadPoolExecutor, tasks: list[_Task]) -> list[_Task]:
         """Hear each window once; those that are to be heard again come back."""
+        again = [task for task in tasks if task.job.too_early]
+        tasks = [task for task in tasks if not task.job.too_early]
         self._find_languages(pool, tasks)
         tasks = [task for task in tasks if task.job.error is None]
         # Of like length, so that they end together; a temperature is a batch's.
@@ -331,14 +342,12 @@ class SpeechRecognizer:
             if not batches or len(batches[-1]) == self._batch or batches[-1][0].temperature != task.temperature:
                 batches.append([])
             batches[-1].append(task)
-        again: list[_Task] = []
         for batch, guesses in zip(batches, pool.map(self._heard, batches), strict=True):
-            if isinstance(guesses, PodbriefError):
-                for task in batch:
-                    task.job.error = guesses
-                continue
             for task, guess in zip(batch, guesses, strict=True):
-                again.extend(self._judged(task, guess))
+                if isinstance(guess, PodbriefError):
+                    task.job.error = guess
+                else:
+                    again.extend(self._judged(task, guess))
         return again
 
     def _judged(self, task: _Task, guess: Guess) -> list[_Task]:
@@ -363,27 +372,21 @@ class SpeechRecognizer:
         job.waiting += len(follow)
         return follow
 
-    def _heard(self, batch: Sequence[_Task]) -> list[Guess] | PodbriefError:
+    def _heard(self, batch: Sequence[_Task]) -> list[Guess | PodbriefError]:
         """What is said in each window; a batch that does not fit the memory is heard in halves from then on."""
         sounds = [task.window.samples for task in batch]
         languages = [task.job.language or "" for task in batch]
         try:
-            return self._engine.hear(sounds, languages, batch[0].temperature)
+            return list(self._engine.hear(sounds, languages, batch[0].temperature))
         except OutOfMemory as error:
             if len(batch) == 1:
-                return error
+                return [_alone(error)]
         self._batch = max(min(self._batch, len(batch) // 2), 1)
         self._free()
-        found: list[Guess] = []
-        for part in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
-            guesses = self._heard(part)
-            if isinstance(guesses, PodbriefError):
-                return guesses
-            found += guesses
-        return found
+        return [*self._heard(batch[: len(batch) // 2]), *self._heard(batch[len(batch) // 2 :])]
 
     def _find_languages(self, pool: ThreadPoolExecutor, tasks: Sequence[_Task]) -> None:
-        """Settle the language of recordings of which it is not known, each by its first windows here."""
+        """Settle the language of recordings of which it is not known, each by its first windows."""
         unknown: dict[_Job, list[Window]] = {}
         for task in sorted(tasks, key=lambda task: task.window.start_s):
             if task.job.language is None and len(unknown.setdefault(task.job, [])) < _WINDOWS_FOR_LANGUAGE:
@@ -398,7 +401,10 @@ class SpeechRecognizer:
         try:
             codes, logprobs = self._engine.languages([window.samples for window in some])
         except OutOfMemory as error:
-            return error
+            if len(some) == 1:
+                return _alone(error)
+            self._free()
+            return self._language_of(some[: len(some) // 2])
         return codes[int(logprobs.mean(0).argmax())]
 
     def _transcription(self, job: _Job) -> Transcription:
@@ -448,17 +454,32 @@ class SpeechRecognizer:
 
             torch.cuda.empty_cache()
 
-    @contextmanager
-    def _one_thread(self) -> Iterator[None]:
-        """One thread inside each product while several batches are on the way."""
-        import torch  # noqa: PLC0415
 
+# Held while a model is loaded, and while a thread's number of threads is set.
+_LOADING: Final = threading.Lock()
+_SETTING: Final = threading.Lock()
+
+
+def _one_thread() -> None:
+    """Let torch take one thread inside each product of the calling thread, and of no other.
+
+    What torch is told last, wherever that is, is also what every thread begins with from then on. So another thread
+    tells it what was before.
+    """
+    import torch  # noqa: PLC0415
+
+    with _SETTING:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        beside = threading.Thread(target=torch.set_num_threads, args=(before,))
+        beside.start()
+        beside.join()
+
+
+def _alone(error: PodbriefError) -> PodbriefError:
+    """Without its traceback and cause, which keep what filled the memory for as long as somebody has the error."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 # What a recording's thread says: a window of it, its end and how long it is, or what is wrong with it.
@@ -473,10 +494,10 @@ class _Feed:
         self._recordings = iter(recordings)
         self._lock = threading.Lock()
         # On a processor one opens the next recording while the others hear; a GPU outruns several.
-        openers = 1 if recognizer._on == "cpu" else max(min(cores() - 2, _MAX_OPENERS), 1)
+        self.openers = 1 if recognizer._on == "cpu" else max(min(cores() - 2, _MAX_OPENERS), 1)
         self._said: queue.Queue[_Said | BaseException | None] = queue.Queue(maxsize=64)
-        self._threads = [threading.Thread(target=self._open, name="open", daemon=True) for _ in range(openers)]
-        self._left = openers
+        self._threads = [threading.Thread(target=self._open, name="open", daemon=True) for _ in range(self.openers)]
+        self._left = self.openers
         self._stopped = threading.Event()
 
     def __enter__(self) -> _Feed:
@@ -493,13 +514,16 @@ class _Feed:
                 continue
 
     def fill(self, tasks: list[_Task], jobs: set[_Job], room: int) -> None:
-        """Wait until `room` windows are there, a recording is finished, or nothing more comes.
+        """Wait until `room` windows are there, a recording is finished, or nothing more comes (for now).
 
         Raises:
             Whatever went wrong with asking for recordings.
         """
         while self._left and len(tasks) < room and not any(job.done for job in jobs):
-            said = self._said.get()
+            try:
+                said = self._said.get(timeout=_PATIENCE_S if tasks else None)
+            except queue.Empty:
+                return
             if said is None:
                 self._left -= 1
             elif isinstance(said, BaseException):
@@ -509,6 +533,8 @@ class _Feed:
 
     def _take(self, said: _Said, tasks: list[_Task], jobs: set[_Job]) -> None:
         job, what = said
+        if job.error:  # it was handed on, and whoever cuts it has yet to notice
+            return
         jobs.add(job)
         if isinstance(what, Window):
             job.waiting += 1
@@ -520,46 +546,46 @@ class _Feed:
 
     def _open(self) -> None:
         try:
-            while not self._stopped.is_set():
-                with self._lock:
-                    recording = next(self._recordings, None)
-                if recording is None:
-                    break
+            _one_thread()
+            while recording := self._next():
                 self._cut(_Job(recording))
         except BaseException as error:  # noqa: BLE001 - it is raised again where the results are waited for
             self._say(error)
         self._say(None)
 
+    def _next(self) -> Recording | None:
+        with self._lock:
+            recording = None if self._stopped.is_set() else next(self._recordings, None)
+        return None if self._stopped.is_set() else recording
+
     def _cut(self, job: _Job) -> None:
-        recogniser, counted = self._recognizer, _Counted()
+        recogniser = self._recognizer
+        samples = 0
+
+        def sound() -> Iterator[Samples]:
+            nonlocal samples
+            for block in audio.blocks(job.recording.path):
+                if self._stopped.is_set() or job.error:  # nobody wants the rest
+                    return
+                samples += len(block)
+                yield block
+
         try:
             job.language = recogniser._engine.spoken(job.recording.language)
-            heard = recogniser._activity.frames(counted.through(audio.blocks(job.recording.path)))
-            for window in windows(heard, recogniser._engine.longest_s):
-                if not self._say((job, window)):
-                    return
+            for window in windows(recogniser._activity.frames(sound()), recogniser._engine.longest_s):
+                self._say((job, window))
         except PodbriefError as error:
             self._say((job, error))
+        except OSError as error:
+            name = job.recording.path.name
+            why = f"{name} can't be opened ({error.strerror or error})"
+            self._say((job, audio.DecoderFailed(why, "look at the file's rights and the machine's memory")))
         else:
-            self._say((job, counted.samples / RATE))
+            self._say((job, samples / RATE))
 
-    def _say(self, what: _Said | BaseException | None) -> bool:
-        """Hand something on; False where nobody listens any more."""
+    def _say(self, what: _Said | BaseException | None) -> None:
+        """Hand something on, unless nobody listens any more."""
         while not self._stopped.is_set():
-            try:
+            with suppress(queue.Full):
                 self._said.put(what, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-
-class _Counted:
-    """Counts what passes."""
-
-    samples = 0
-
-    def through(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        for block in blocks:
-            self.samples += len(block)
-            yield block
+                break

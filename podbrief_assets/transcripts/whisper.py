@@ -29,6 +29,7 @@ from podbrief_assets.transcripts.engine import (
     complete,
     computing,
     has_bfloat16,
+    has_int8,
     two_letters,
     unusable,
 )
@@ -68,8 +69,12 @@ class Whisper:
         processor = WhisperProcessor.from_pretrained(weights.address)
         self._tokenizer = processor.tokenizer
         self._generation = generation = model.generation_config
-        if not hasattr(generation, "no_timestamps_token_id"):
+        if not all(hasattr(generation, known) for known in ("no_timestamps_token_id", "is_multilingual")):
             raise unusable(name, weights, "its generation_config.json is not Whisper's")
+        if generation.is_multilingual and not all(
+            getattr(generation, known, None) for known in ("lang_to_id", "task_to_id")
+        ):
+            raise unusable(name, weights, "its generation_config.json knows no languages")
         precision = _precision(precision, device, model.config.d_model)
         self.precision = precision
         with torch.inference_mode():
@@ -148,7 +153,7 @@ class Whisper:
         tokens = torch.full((count, _MAX_TOKENS), self._end, device=self._device)
         logprob = torch.zeros(count, device=self._device)
         no_speech = logprob
-        # The same audio gives the same words on every run.
+        # The same window gives the same words on every run, whichever others share its batch: all draw the same lot.
         chance = torch.Generator(self._device).manual_seed(0)
         alive = torch.arange(count, device=self._device)
         following = prompt
@@ -159,7 +164,8 @@ class Whisper:
             scores = self._network.logits(hidden[:, -1])
             scores += self._never if step else self._never_first
             if temperature:
-                chosen = torch.multinomial((scores / temperature).softmax(-1), 1, generator=chance)[:, 0]
+                luck = torch.empty(scores.shape[1], device=self._device).exponential_(generator=chance)
+                chosen = ((scores / temperature).softmax(-1) / luck).argmax(-1)
                 score = scores.gather(1, chosen[:, None])[:, 0]
             else:
                 score, chosen = scores.max(-1)
@@ -197,7 +203,7 @@ class Whisper:
         frames = [min(max(len(sound) * _FRAMES_A_SECOND // RATE, 1), _WINDOW // (2 * _HOP)) for sound in sounds]
         if not max(counts):
             return [[] for _ in written]
-        looks, pooled = decoding.looks(counts, max(frames))
+        looks, pooled = decoding.looks(counts, frames)
         first = alignment.first_frames(looks, counts, [-(-frame // pooled) for frame in frames])
         return [(first[place, :count] * (pooled / _FRAMES_A_SECOND)).tolist() for place, count in enumerate(counts)]
 
@@ -206,13 +212,13 @@ class Whisper:
 
 
 def _precision(asked: str, device: str, width: int) -> str:
+    if device.startswith("cuda"):
+        return "float16" if asked in ("auto", "int8") else asked  # eight bits are for processors
     if asked != "auto":
         return asked
-    if device.startswith("cuda"):
-        return "float16"
     if has_bfloat16(device):
         return "bfloat16"
-    return "int8" if width <= _NARROW else "float32"
+    return "int8" if width <= _NARROW and has_int8() else "float32"
 
 
 class _Network:
@@ -440,31 +446,35 @@ class _Decoding:
         self._before = [(key[rows], value[rows]) for key, value in self._before]
         self._rows = self._rows[rows]
 
-    def looks(self, counts: Sequence[int], frames: int) -> tuple[npt.NDArray[np.float32], int]:
+    def looks(self, counts: Sequence[int], frames: Sequence[int]) -> tuple[npt.NDArray[np.float32], int]:
         """How much each token looked at each stretch of sound, and how many frames a stretch is.
 
         A token was written while the decoder looked at what stands before it, so the first one's look is the last of
         the prompt. As published with the model: the heads that follow the sound, each made comparable over the tokens.
 
         Args:
-            counts: Tokens of each window.
-            frames: Of the longest window.
+            counts, frames: Tokens and frames of each window.
 
         Returns:
             (windows, tokens, stretches)
         """
         torch, pooled = self._network.torch, 2
         first, most = self._prompt - 1, max(counts)
+        longest = -(-max(frames) // pooled) * pooled
+        # It looks at the end of the sound, and not beyond, or the windows beside this one would have a say in it.
+        ends = torch.tensor(frames, device=self._rows.device)[:, None, None, None]
+        beyond = torch.arange(longest, device=self._rows.device) >= ends
         number = torch.tensor(counts, device=self._rows.device)[:, None, None, None]
         real = torch.arange(most, device=self._rows.device)[:, None] < number
         total: Any = 0
         for layer in self._followed:
             heads = [head for place, head in self._network.following if place == layer]
             query = self._asked[layer][:, heads, first : first + most].float()
-            key = self._keys[layer][:, heads, :frames].float()
-            weights = (query @ key.transpose(2, 3) * query.shape[-1] ** -0.5).softmax(-1)
+            key = self._keys[layer][:, heads, :longest].float()
+            weights = (query @ key.transpose(2, 3) * query.shape[-1] ** -0.5).masked_fill(beyond, -torch.inf)
+            weights = weights.softmax(-1)
             mean = (weights * real).sum(2, keepdim=True) / number.clamp(min=1)
             spread = (((weights - mean) * real) ** 2).sum(2, keepdim=True) / number.clamp(min=1)
             total = total + ((weights - mean) / (spread.sqrt() + 1e-6)).sum(1)
-        stretches = self._network.F.avg_pool1d(total, pooled, ceil_mode=True)
+        stretches = self._network.F.avg_pool1d(total, pooled)
         return np.asarray(stretches.cpu().numpy(), np.float32), pooled
