@@ -183,29 +183,36 @@ class Whisper:
                 decoding.keep(keep)
                 alive, following = alive[keep], following[keep]
         written = [row[: row.index(self._end)] if self._end in row else row for row in tokens.tolist()]
-        starts = self._starts(decoding, sounds, written)
+        times = self._times(decoding, sounds, written)
         return [
             Guess(
-                tuple(alignment.words(row, starts_s, len(sound) / RATE, self._text, language)),
+                tuple(alignment.words(row, starts_s, end_s, self._text, language)),
                 total / (len(row) + 1),
                 silence,
             )
-            for row, starts_s, sound, language, total, silence in zip(
-                written, starts, sounds, languages, logprob.tolist(), no_speech.tolist(), strict=True
+            for row, (starts_s, end_s), language, total, silence in zip(
+                written, times, languages, logprob.tolist(), no_speech.tolist(), strict=True
             )
         ]
 
-    def _starts(
+    def _times(
         self, decoding: _Decoding, sounds: Sequence[Samples], written: Sequence[Sequence[int]]
-    ) -> list[list[float]]:
-        """When each token begins, in seconds of its window."""
-        counts = [len(row) for row in written]
+    ) -> list[tuple[list[float], float]]:
+        """When each token begins and when the last one ends, in seconds of its window.
+
+        The end of the text takes part as a token of its own: where it looks, the words are over, though the sound may
+        go on.
+        """
+        counts = [min(len(row) + 1, _MAX_TOKENS) for row in written]
         frames = [min(max(len(sound) * _FRAMES_A_SECOND // RATE, 1), _WINDOW // (2 * _HOP)) for sound in sounds]
-        if not max(counts):
-            return [[] for _ in written]
         looks, pooled = decoding.looks(counts, frames)
         first = alignment.first_frames(looks, counts, [-(-frame // pooled) for frame in frames])
-        return [(first[place, :count] * (pooled / _FRAMES_A_SECOND)).tolist() for place, count in enumerate(counts)]
+        found = []
+        for sound, row, starts in zip(sounds, written, first.tolist(), strict=True):
+            starts_s = [start * pooled / _FRAMES_A_SECOND for start in starts[: len(row) + 1]]
+            length_s = len(sound) / RATE
+            found.append((starts_s[: len(row)], starts_s[len(row)] if len(starts_s) > len(row) else length_s))
+        return found
 
     def _text(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False))
