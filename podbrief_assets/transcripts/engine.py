@@ -112,12 +112,14 @@ def load(name: str, device: str, precision: str) -> Engine:
     """
     # Imported here: torch takes seconds, and definitions must load without it.
     from transformers import PreTrainedConfig  # noqa: PLC0415
+    from transformers.utils import logging  # noqa: PLC0415
 
     from podbrief_assets.transcripts.parakeet import Parakeet  # noqa: PLC0415
     from podbrief_assets.transcripts.whisper import Whisper  # noqa: PLC0415
 
     families: dict[str, type[Engine]] = {"whisper": Whisper, "parakeet_ctc": Parakeet, "parakeet_tdt": Parakeet}
     weights = models.find(name)
+    logging.disable_progress_bar()  # a bar for what takes a second, in the middle of a run's own line
     with _loading(name, weights):
         kind = PreTrainedConfig.get_config_dict(weights.address)[0].get("model_type")
         if kind is None:
