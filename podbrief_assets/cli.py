@@ -565,7 +565,7 @@ def sample_run(
         "\nNext, try\n"
         "  your own shows    podbrief shows add URL, podbrief subscribers add ADDRESS --interest TEXT, podbrief run\n"
         "  a language model  OPENAI_API_KEY=… or OPENAI_BASE_URL=http://…: insights in the third person, not excerpts\n"
-        "  a GPU             a CUDA build of torch and PODBRIEF_ASR_MODEL=openai/whisper-large-v3-turbo\n"
+        "  a GPU             a CUDA build of torch: openai/whisper-large-v3-turbo then hears 99 languages\n"
         "podbrief doctor says what would be used.",
         markup=False,
         soft_wrap=True,

@@ -31,6 +31,10 @@ class ModelUnusable(PermanentFailure):
     """The weights were found and can't be used."""
 
 
+class NoGpu(ModelUnusable):
+    """The model is to run on a GPU, and there is none."""
+
+
 class OutOfMemory(TransientFailure):
     """The device has too little memory for the model, or for a single window."""
 
@@ -108,6 +112,7 @@ def load(name: str, device: str, precision: str) -> Engine:
     Raises:
         ModelMissing: there are no weights.
         ModelUnusable: they are damaged, or of a family that podbrief does not know.
+        NoGpu: `device` is a GPU, and there is none.
         OutOfMemory: they don't fit the device.
     """
     # Imported here: torch takes seconds, and definitions must load without it.
@@ -118,6 +123,7 @@ def load(name: str, device: str, precision: str) -> Engine:
     from podbrief_assets.transcripts.whisper import Whisper  # noqa: PLC0415
 
     families: dict[str, type[Engine]] = {"whisper": Whisper, "parakeet_ctc": Parakeet, "parakeet_tdt": Parakeet}
+    require(device)
     weights = models.find(name)
     logging.disable_progress_bar()  # a bar for what takes a second, in the middle of a run's own line
     with _loading(name, weights):
@@ -200,6 +206,21 @@ def resolved_device(device: str) -> str:
     if device != "auto":
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def require(device: str) -> None:
+    """Refuse a GPU that is not there: else it is found out in the middle of loading, and looks like damaged weights.
+
+    Raises:
+        NoGpu
+    """
+    import torch  # noqa: PLC0415
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise NoGpu(
+            f"the recogniser is to run on {device}, and torch finds no GPU with CUDA",
+            "look at the driver and at torch's build, or unset PODBRIEF_ASR_DEVICE",
+        )
 
 
 def has_bfloat16(device: str) -> bool:
