@@ -10,6 +10,7 @@ import dagster as dg
 
 from podbrief_assets import instance, partitions
 from podbrief_assets.episodes.late import LATE_DAYS
+from podbrief_assets.transcripts import ops
 
 SCAN = dg.AssetSelection.assets("shows", "feed_health", "feed_items")
 # A day that gained episodes is made again as far as its insights. Its briefs are not: those that were sent are frozen,
@@ -27,6 +28,18 @@ late_day = dg.define_asset_job(
     selection=LATE,
     description="Make a day again that gained episodes: from episodes to insights. No feed is asked, nothing is sent.",
 )
+
+
+@dg.job(
+    description="Hear the episodes of a heavy day, or of many, on several GPUs: shards of so many hours of audio, each "
+    "a step that a distributed executor places. They fill the cache; `transcripts`, made afterwards, finds all there. "
+    "Where machines differ, name the model (PODBRIEF_ASR_MODEL): what another model heard does not count.",
+)
+def transcribe_shards() -> None:
+    """The executor is that of the deployment (`build_defs`)."""
+    cut = ops.cut_into_shards()
+    ops.sum_up(cut.plan, cut.shard.map(ops.hear_shard).collect())
+
 
 # The day before is over everywhere it counts: a partition is a day in UTC, and its run starts after it has ended.
 every_morning = dg.build_schedule_from_partitioned_job(

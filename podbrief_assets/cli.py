@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from podbrief_assets.episodes.feed_state import FeedState
     from podbrief_assets.episodes.opml import Opml
     from podbrief_assets.episodes.shows import Subscription, SubscriptionList
-    from podbrief_assets.runner import DayReport
+    from podbrief_assets.runner import DayReport, ShardsReport
+    from podbrief_assets.transcripts.speech import SpeechRecognizer, Transcription
 
 _COLUMN_WIDTH = 12  # what a column of a query's answer needs on a terminal to be worth looking at
 STOPPED = 130  # as a shell reports a command that Ctrl-C ended
@@ -155,10 +156,12 @@ def _count(number: int, noun: str) -> str:
 
 
 def _day(text: str) -> dt.date:
+    from podbrief_assets.partitions import BadDay, day_of
+
     try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        raise BadArgument(f"“{text[:40]}” is no day", "write it as 2026-11-21") from error
+        return day_of(text)
+    except BadDay as error:
+        raise BadArgument(error.what, error.remedy) from error
 
 
 def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -196,7 +199,7 @@ def run(
         return
     if (date is not None and (first, last) != (None, None)) or (first is None) != (last is None):
         raise BadArgument("one day or several", "give --date, or --from and --to together")
-    from podbrief_assets.runner import BadDay, days_between
+    from podbrief_assets.partitions import BadDay, days_between
 
     yesterday = (dt.datetime.now(dt.UTC) - dt.timedelta(days=1)).date().isoformat()
     one = yesterday if date is None else date
@@ -336,6 +339,154 @@ def _day_line(report: "DayReport") -> str:
     return f"[bold green]✓[/] {report.day}  {_plain(' · '.join(parts))}"
 
 
+@app.command()
+def transcribe(
+    first: Annotated[str, typer.Option("--from", help="The first day, as 2026-11-01.")],
+    last: Annotated[str, typer.Option("--to", help="The last day.")],
+    hours_per_shard: Annotated[
+        float | None, typer.Option(help="Hours of audio that one step hears.", show_default="20")
+    ] = None,
+) -> None:
+    """Hear the episodes of several days beforehand, in shards: the job transcribe_shards, in this process.
+
+    Of what the scans have seen it takes the days' episodes, their publishers' transcripts, and hears what has none.
+    Everything goes into the cache, each episode as soon as it is finished: kill it whenever you like. `podbrief run`
+    then hears nothing of these days. To spread the shards over many GPUs, launch the job in the UI, with a distributed
+    executor.
+    """
+    from podbrief_assets import instance as instances
+    from podbrief_assets.partitions import BadDay
+    from podbrief_assets.runner import run_shards
+    from podbrief_assets.transcripts.ops import DaysToHear
+    from podbrief_assets.transcripts.shards import BadShards, cut
+
+    wanted = DaysToHear(first_day=first, last_day=last)
+    if hours_per_shard is not None:
+        wanted = DaysToHear(first_day=first, last_day=last, hours_per_shard=hours_per_shard)
+    try:
+        wanted.days()
+        cut([], wanted.hours_per_shard)
+    except (BadDay, BadShards) as error:
+        raise BadArgument(error.what, error.remedy) from error
+    home = Home.from_environment()
+    instance = instances.prepare(home)
+    from podbrief_assets.definitions import build_defs
+
+    with _progress(1) as progress:
+        report = run_shards(build_defs(home), instance, wanted, progress.step)
+    out.print(_shards_line(report), soft_wrap=True)
+    for one in report.failed:
+        out.print(f"  {_plain(one.item, 300)} [dim]–[/] {_plain(one.reason)}", soft_wrap=True)
+    out.print(f"Run: {report.run_id[:8]} (podbrief ui)", style="dim")
+    if report.stopped:
+        err.print("stopped; what was finished is kept, and the next run goes on from there")
+        raise typer.Exit(STOPPED)
+    if not report.complete:
+        raise typer.Exit(1)
+
+
+def _shards_line(report: "ShardsReport") -> str:
+    if not report.plan:
+        return f"[bold red]✗[/] nothing was heard: {_plain(report.error or 'look at the run')}"
+    counts, heard = report.plan["episodes"], report.heard
+    parts = [
+        f"{_count(counts['publisher'], 'episode')} with a publisher's transcript, {counts['known']:,} known before",
+        f"{_count(counts['to hear'], 'episode')} to hear, in {_count(report.plan['shards'], 'shard')}",
+        f"{heard.recognised + heard.known:,} heard",
+    ]
+    if heard.speed:
+        parts.append(f"{heard.audio_s / 3600:,.2f} hours of audio at {heard.speed:,.1f} times its pace")
+    if report.failed:
+        parts.append(f"{len(report.failed):,} failed")
+    if not report.complete:
+        return (
+            f"[bold red]✗[/] {_plain(' · '.join(parts))}\n  not complete: {_plain(report.error or 'look at the run')}"
+        )
+    return f"[bold green]✓[/] {_plain(' · '.join(parts))}"
+
+
+@app.command()
+def hear(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file.")],
+    language: Annotated[
+        str | None, typer.Option(help="What is spoken, as en or de-AT; else it is detected.", show_default=False)
+    ] = None,
+    words: Annotated[bool, typer.Option("--words", help="Every word with its time, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Print what the recogniser hears in one file: to look at a doubtful episode, or to try a model.
+
+    Sentences with their times, the stretches whose words were not believed and why, and how fast it was. Nothing is
+    kept. The model is that of PODBRIEF_ASR_MODEL.
+    """
+    import time
+
+    from podbrief_assets.resources import Speech
+    from podbrief_assets.transcripts.speech import SpeechRecognizer
+
+    if not file.is_file():
+        raise UnreadableFile(f"there is no file {file}", "give an audio file")
+    speech = Speech.from_environment(os.environ)
+    if speech.recognizer is None:
+        raise BadArgument("speech recognition is switched off", "set PODBRIEF_ASR_MODEL to a model, or unset it")
+    recognizer = SpeechRecognizer(speech.model, speech.device, speech.dtype, speech.batch_size, word_times=words)
+    with err.status("loading the model"):
+        begun = time.monotonic()
+        recognizer.load()
+        loaded = time.monotonic()
+    with err.status("listening"):
+        heard = recognizer.listen(file, language)
+    seconds = {"loading_s": round(loaded - begun, 2), "hearing_s": round(time.monotonic() - loaded, 2)}
+    if as_json:
+        typer.echo(json.dumps(_heard_json(recognizer, heard) | seconds, ensure_ascii=False, indent=2))
+    else:
+        _print_heard(recognizer, heard, seconds)
+
+
+def _heard_json(recognizer: "SpeechRecognizer", heard: "Transcription") -> dict[str, Any]:
+    def timed(parts: Sequence[Any]) -> list[dict[str, Any]]:
+        return [{"start_s": part.start_s, "end_s": part.end_s, "text": part.text.strip()} for part in parts]
+
+    return {
+        "model": recognizer.name,
+        "language": heard.language,
+        "duration_s": round(heard.duration_s, 2),
+        "sentences": timed(heard.segments),
+        **({"words": timed(heard.words)} if recognizer.word_times else {}),
+        "not_believed": [{"start_s": one.start_s, "end_s": one.end_s, "why": one.why} for one in heard.dropped],
+        "windows_heard_again": heard.retried,
+    }
+
+
+def _print_heard(recognizer: "SpeechRecognizer", heard: "Transcription", seconds: dict[str, float]) -> None:
+    for segment in heard.segments:
+        out.print(f"[cyan]{_clock(segment.start_s)}–{_clock(segment.end_s)}[/]  {_plain(segment.text)}", soft_wrap=True)
+        for word in heard.words:
+            if segment.start_s <= word.start_s < segment.end_s:
+                out.print(f"    {_clock(word.start_s)}–{_clock(word.end_s)}  {_plain(word.text.strip())}", style="dim")
+    if not heard.segments:
+        out.print("no speech was heard")
+    for one in heard.dropped:
+        out.print(f"[yellow]{_clock(one.start_s)}–{_clock(one.end_s)}[/]  not believed: {_plain(one.why)}")
+    hearing_s, loading_s = seconds["hearing_s"], seconds["loading_s"]
+    err.print(
+        f"{_plain(recognizer.name)}, language {_plain(heard.language or 'unknown')}: {heard.duration_s:,.0f} s of audio"
+        f" in {hearing_s:,.1f} s, {heard.duration_s / max(hearing_s, 0.01):,.1f} times its pace (and {loading_s:,.1f} s"
+        f" to load the model); {_count(heard.retried, 'window')} heard again",
+        style="dim",
+        soft_wrap=True,
+    )
+
+
+def _clock(seconds: float) -> str:
+    """`1:02:03.40`, without the hours where there are none."""
+    hundredths = round(seconds * 100)
+    minutes, rest = divmod(hundredths, 6000)
+    hours, minutes = divmod(minutes, 60)
+    start = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{start}:{rest // 100:02}.{rest % 100:02}"
+
+
 def _print_failures(reports: "Sequence[DayReport]") -> None:
     failed = sum(int(values.get("failed", 0)) for report in reports for values in report.did.values())
     rejected = [
@@ -414,7 +565,7 @@ def sample_run(
         "\nNext, try\n"
         "  your own shows    podbrief shows add URL, podbrief subscribers add ADDRESS --interest TEXT, podbrief run\n"
         "  a language model  OPENAI_API_KEY=… or OPENAI_BASE_URL=http://…: insights in the third person, not excerpts\n"
-        "  a GPU             a CUDA build of torch and PODBRIEF_ASR_MODEL=openai/whisper-large-v3-turbo\n"
+        "  a GPU             a CUDA build of torch: openai/whisper-large-v3-turbo then hears 99 languages\n"
         "podbrief doctor says what would be used.",
         markup=False,
         soft_wrap=True,

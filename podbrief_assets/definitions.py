@@ -28,11 +28,14 @@ from podbrief_assets.warehouse import assets as warehouse
 STAGES = [episodes, transcripts, insights, scores, subscribers, briefs, delivery, warehouse]
 
 
-def build_defs(home: Home | None = None, **overrides: Any) -> dg.Definitions:
+def build_defs(
+    home: Home | None = None, *, executor: dg.ExecutorDefinition | None = None, **overrides: Any
+) -> dg.Definitions:
     """podbrief's definitions.
 
     Args:
         home: Where everything lies; what the environment says by default.
+        executor: What runs the steps of every job; by default each is a process of this machine.
         overrides: Resources to use instead of the default ones, by name.
     """
     home = home or Home.from_environment()
@@ -45,6 +48,7 @@ def build_defs(home: Home | None = None, **overrides: Any) -> dg.Definitions:
         "ledger": resources.DeliveryLedger(database=database),
         "subscriptions": resources.Subscriptions(path=str(home.subscriptions)),
         "web": resources.Web(),
+        "step_files": resources.StepFiles(root=str(home.cache / "steps")),
         "recordings": resources.RecordingStore.from_environment(os.environ, home.audio),
         "speech": resources.Speech.from_environment(os.environ),
         "embedding_model": resources.EmbeddingModel(model=EMBEDDING_MODEL, dimension=EMBEDDING_DIMENSION),
@@ -54,10 +58,11 @@ def build_defs(home: Home | None = None, **overrides: Any) -> dg.Definitions:
     }
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
-        jobs=[automation.daily_brief, automation.late_day],
+        jobs=[automation.daily_brief, automation.late_day, automation.transcribe_shards],
         schedules=[automation.every_morning],
         sensors=[automation.settle_dead_runs, automation.late_episodes],
         resources=defaults | overrides,
+        executor=executor or dg.multiprocess_executor,
     )
 
 

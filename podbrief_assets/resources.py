@@ -25,6 +25,7 @@ from podbrief_assets.insights.llm import LlmExtractor, LlmSettings, configured
 from podbrief_assets.lake.cache import Cache
 from podbrief_assets.lake.io_manager import LakeIOManager, LakeResource
 from podbrief_assets.lake.paths import Home
+from podbrief_assets.lake.step_files import StepFiles
 from podbrief_assets.transcripts.engine import PRECISIONS
 from podbrief_assets.transcripts.recordings import KEEP_AUDIO_DAYS, MAX_KEEP_DAYS, Recordings
 from podbrief_assets.transcripts.speech import SpeechRecognizer
@@ -40,6 +41,7 @@ __all__ = [
     "OutboxResource",
     "RecordingStore",
     "Speech",
+    "StepFiles",
     "Subscriptions",
     "WarehouseFile",
     "Web",

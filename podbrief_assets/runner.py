@@ -1,6 +1,6 @@
-"""Run days in this process, through Dagster, and tell what came of them.
+"""Run days in this process, or hear them in shards, through Dagster, and tell what came of it.
 
-Belongs here: choosing what a range of days needs, executing it, collecting what each asset says it did and what failed.
+Belongs here: choosing what a range of days needs, executing it, collecting what was done by whom and what failed.
 Doesn't: the terminal (`cli.py`), jobs and schedules (`automation.py`).
 """
 
@@ -10,26 +10,24 @@ import datetime as dt
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
-from podbrief_assets import automation, partitions
-from podbrief_assets.errors import PermanentFailure
+from podbrief_assets import automation
 from podbrief_assets.instance import process_tag, settle_dead_runs
+from podbrief_assets.transcripts import ops
+from podbrief_assets.transcripts.shards import Outcome
 
 WAITING = "waits for another run that uses the pool"
 _POLL_S = 0.25
 # An interrupt inside a task group comes out in a group; one that is no ExceptionGroup holds nothing else.
 _INTERRUPTS = (dg.DagsterExecutionInterruptedError.__name__, BaseExceptionGroup.__name__)
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _OWN_CLASS = re.compile(r"\Apodbrief_assets(?:\.\w+)+: ")
-
-
-class BadDay(PermanentFailure):
-    """A day that can't be run."""
 
 
 @dataclass(frozen=True)
@@ -62,26 +60,27 @@ class DayReport:
     stopped: bool = False
 
 
-Progress = Callable[[str, str], None]
+@dataclass
+class ShardsReport:
+    """What came of hearing days in shards.
 
-
-def days_between(first: dt.date, last: dt.date, today: dt.date | None = None) -> list[dt.date]:
-    """The days from `first` to `last`, both included.
-
-    Raises:
-        BadDay: The range is empty, starts before the first partition, or ends with a day that is not over.
+    Attributes:
+        complete: Whether every shard was heard; episodes may have failed all the same.
+        plan: The metadata of the plan: which episodes have words, which were to be heard.
+        heard: The sum of what each shard that ended well said it did.
+        failed, error, stopped: As for a day.
     """
-    today = today or dt.datetime.now(dt.UTC).date()
-    start = partitions.START_DATE
-    if last < first:
-        raise BadDay(f"{first} is after {last}", "give the earlier day first")
-    if first < start:
-        raise BadDay(f"{first} is before the first day, {start}", "set PODBRIEF_START_DATE to an earlier day")
-    if last >= today:
-        raise BadDay(
-            f"{last} is not over yet in UTC", f"the last day that can be run is {today - dt.timedelta(days=1)}"
-        )
-    return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+
+    run_id: str
+    complete: bool = False
+    plan: dict[str, Any] = field(default_factory=dict)
+    heard: Outcome = field(default_factory=Outcome)
+    failed: list[Failed] = field(default_factory=list)
+    error: str | None = None
+    stopped: bool = False
+
+
+Progress = Callable[[str, str], None]
 
 
 def run_days(
@@ -119,7 +118,7 @@ def run_days(
                 run_id=report.run_id,
                 tags=process_tag(report.run_id),
                 asset_selection=sorted(everything - scanned if number else everything),
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config=_QUIET,
                 raise_on_error=False,
             )
         report.complete = result.success
@@ -128,6 +127,69 @@ def run_days(
         yield report
         if report.stopped:
             raise KeyboardInterrupt
+
+
+def run_shards(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, wanted: ops.DaysToHear, progress: Progress
+) -> ShardsReport:
+    """Hear the days `wanted`, shard after shard, in this process: a recogniser is loaded once.
+
+    Days that have no `episodes` yet get them first, from what was ever seen in feeds.
+
+    Args:
+        progress: As for `run_days`.
+
+    Raises:
+        BadDay: a day is none, or can't be run.
+    """
+    settle_dead_runs(instance)
+    _list_episodes(definitions, instance, wanted.days())
+    report = ShardsReport(str(uuid.uuid4()))
+    with _watched(instance, report.run_id, progress):
+        result = definitions.resolve_job_def(automation.transcribe_shards.name).execute_in_process(
+            instance=instance,
+            run_id=report.run_id,
+            tags=process_tag(report.run_id),
+            run_config={**_QUIET, "ops": {ops.cut_into_shards.name: {"config": wanted.model_dump()}}},
+            raise_on_error=False,
+        )
+    report.complete = result.success
+    for event in result.all_events:
+        _take_failure(report, event)
+        if not event.is_successful_output:
+            continue
+        output, op = event.step_output_data, str(event.step_key).partition("[")[0]
+        said: dict[str, Any] = {name: value.value for name, value in output.metadata.items()}
+        if output.output_name == "plan":
+            report.plan = said
+        elif op == ops.hear_shard.name:
+            report.failed += _failed("transcripts", output.metadata)
+            report.heard += Outcome(
+                recognised=said["recognised"],
+                known=said["known"],
+                audio_s=said["audio_hours"] * 3600,
+                seconds=said["seconds"],
+                dropped=said["stretches_not_believed"],
+                retried=said["windows_heard_again"],
+            )
+    return report
+
+
+def _list_episodes(definitions: dg.Definitions, instance: dg.DagsterInstance, days: Sequence[dt.date]) -> None:
+    """Materialise `episodes` of those of `days` that were never done; no feed is asked."""
+    episodes, job = dg.AssetKey("episodes"), definitions.resolve_job_def(automation.late_day.name)
+    done = instance.get_materialized_partitions(episodes)
+    for day in days:
+        if day.isoformat() not in done:
+            run_id = str(uuid.uuid4())
+            job.execute_in_process(
+                instance=instance,
+                partition_key=day.isoformat(),
+                run_id=run_id,
+                tags=process_tag(run_id),
+                asset_selection=[episodes],
+                run_config=_QUIET,
+            )
 
 
 @contextmanager
@@ -165,27 +227,36 @@ def _watched(instance: dg.DagsterInstance, run_id: str, progress: Progress) -> I
 
 
 def _take(report: DayReport, event: dg.DagsterEvent) -> None:
+    _take_failure(report, event)
+    if not event.is_step_materialization:
+        return
+    materialization = event.step_materialization_data.materialization
+    asset = materialization.asset_key.to_user_string()
+    report.failed += _failed(asset, materialization.metadata)
+    values = {name: value.value for name, value in materialization.metadata.items()}
+    report.did[asset] = {name: value for name, value in values.items() if name != "failures"}
+
+
+def _failed(asset: str, metadata: Mapping[str, dg.MetadataValue[Any]]) -> list[Failed]:
+    """The items that metadata lists as failed."""
+    listed = metadata.get("failures")
+    records = listed.records if isinstance(listed, dg.TableMetadataValue) else []
+    return [Failed(asset, str(record.data["item"]), str(record.data["reason"])) for record in records]
+
+
+def _take_failure(report: DayReport | ShardsReport, event: dg.DagsterEvent) -> None:
     if event.is_step_failure:
-        error = _root(event.step_failure_data.error)
+        failure = event.step_failure_data
+        error = _root(failure.error)
         interrupted = error is not None and error.cls_name in _INTERRUPTS
         report.stopped |= interrupted
-        reason = "stopped while it worked" if interrupted else _reason(error)
+        stated = failure.user_failure_data.description if failure.user_failure_data else None
+        reason = "stopped while it worked" if interrupted else stated or _reason(error)
         report.error = "; ".join(filter(None, [report.error, f"{event.step_key}: {reason}"]))
     elif event.event_type == dg.DagsterEventType.RUN_CANCELED:
         report.stopped, report.error = True, report.error or "stopped"
     elif event.is_job_failure and report.error is None:
         report.error = _reason(_root(event.job_failure_data.error)) if event.event_specific_data else event.message
-    if not event.is_step_materialization:
-        return
-    materialization = event.step_materialization_data.materialization
-    asset = materialization.asset_key.to_user_string()
-    values = {name: value.value for name, value in materialization.metadata.items()}
-    listed = materialization.metadata.get("failures")
-    if isinstance(listed, dg.TableMetadataValue):
-        report.failed += [
-            Failed(asset, str(record.data["item"]), str(record.data["reason"])) for record in listed.records
-        ]
-    report.did[asset] = {name: value for name, value in values.items() if name != "failures"}
 
 
 def _root(error: Any) -> Any:

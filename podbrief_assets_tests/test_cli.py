@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from podbrief_assets.lake.storage import Lake
 from podbrief_assets.lake.tables import TABLES
 from podbrief_assets.resources import DatabaseResource
 from podbrief_assets.runner import DayReport, Failed
+from podbrief_assets.transcripts.speech import Dropped, SpeechRecognizer, Transcription
 from podbrief_assets_tests.network import Answer, Item, Network, vtt
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -689,12 +691,55 @@ def test_on_a_terminal_a_wide_answer_keeps_every_column_and_nothing_acts(
         ("subscribers list", ["interests"]),
         ("sql", ["DuckDB", "SHOW TABLES", "CSV with every row", "read from the terminal"]),
         ("ui", ["--port", "--host", "backfills"]),
+        ("transcribe", ["--from", "--to", "--hours-per-shard", "[default: (20)]", "hears nothing of these days"]),
+        ("hear", ["FILE", "--language", "--words", "--json", "why", "PODBRIEF_ASR_MODEL"]),
     ],
 )
 def test_help_says_what_a_command_does(command: str, words: list[str]):
     shown = " ".join(podbrief(*command.split(), "--help").stdout.replace("│", " ").split())
     for word in words:
         assert word in shown
+
+
+SPOKEN = Path(__file__).resolve().parents[1] / "data/sample/audio/tomatoes-never-sleep-cold.opus"
+
+
+def test_what_is_heard_in_a_file_is_printed_with_its_times(home: Home):
+    lines = podbrief("hear", str(SPOKEN), "--words").stdout.splitlines()
+    sentences = [line for line in lines if not line.startswith(" ")]
+    words = [line for line in lines if line.startswith("    ")]
+    assert any("tomatoes" in line for line in sentences)
+    assert len(words) > 300, "and every word stands below its sentence"
+    assert all(re.match(r" *(\d+:)?\d+:\d\d\.\d\d–(\d+:)?\d+:\d\d\.\d\d  \S", line) for line in lines)
+    assert not (home.cache / "speech").exists(), "nothing is kept"
+
+    result = podbrief("hear", str(SPOKEN), "--language", "en", "--json", data=True)
+    heard = json.loads(result.stdout)
+    assert len(heard["sentences"]) == len(sentences) and "words" not in heard
+    assert heard["language"] == "en" and 150 < heard["duration_s"] < 180
+    assert heard["hearing_s"] > 0 and heard["windows_heard_again"] >= 0 and heard["not_believed"] == []
+
+
+def test_what_is_not_believed_is_told_with_its_reason(capsys: pytest.CaptureFixture[str]):
+    heard = Transcription((), 7326.0, "en", (Dropped(3661.5, 3670.25, "the words go round in circles"),), 4)
+    cli._print_heard(SpeechRecognizer("a-model"), heard, {"loading_s": 1.0, "hearing_s": 10.0})
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        "no speech was heard",
+        "1:01:01.50–1:01:10.25  not believed: the words go round in circles",
+    ]
+    assert "a-model, language en: 7,326 s of audio in 10.0 s, 732.6 times its pace" in " ".join(printed.err.split())
+    assert "4 windows heard again" in printed.err
+
+
+def test_a_file_that_can_not_be_heard_is_one_line(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    page = tmp_path / "page.mp3"
+    page.write_text("<!doctype html><html></html>")
+    assert "is no audio" in podbrief("hear", str(page), status=1).output
+    assert "there is no file" in podbrief("hear", str(tmp_path / "nothing.mp3"), status=1).output
+    assert "English only" in podbrief("hear", str(SPOKEN), "--language", "de", status=1).output
+    monkeypatch.setenv("PODBRIEF_ASR_MODEL", "none")
+    assert "switched off" in podbrief("hear", str(SPOKEN), status=2).output
 
 
 def test_help_answers_at_once(tmp_path: Path):

@@ -119,6 +119,12 @@ def test_pools_are_on_the_steps_that_need_a_gpu_or_a_model():
     assert set().union(*pools.values()) == {"gpu", "llm"}, "start-up sets limits for these"
 
 
+def test_the_executor_is_the_deployments_choice(home: Home):
+    assert build_defs(home).resolve_job_def("transcribe_shards").executor_def is dg.multiprocess_executor
+    placed = build_defs(home, executor=dg.in_process_executor).resolve_job_def("transcribe_shards")
+    assert placed.executor_def is dg.in_process_executor
+
+
 def test_an_override_takes_a_resources_place(home: Home, tmp_path: Path):
     mine = OutboxResource(root=str(tmp_path / "mine"))
     resources = build_defs(home, outbox=mine).resources

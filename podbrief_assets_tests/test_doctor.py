@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
+from podbrief_assets import models
 from podbrief_assets.cli import app
 from podbrief_assets.doctor import Finding, examine
 from podbrief_assets.lake.paths import Home
+from podbrief_assets.transcripts import checkpoint, whisper
 
 
 def findings(home: Home, **environ: str) -> dict[str, Finding]:
@@ -32,6 +39,65 @@ def test_a_model_that_is_not_there_is_missing_and_the_status_says_so(home: Home,
     assert "/no/such/folder" in result.output
     monkeypatch.setenv("PODBRIEF_ASR_MODEL", "none")
     assert "switched off" in CliRunner().invoke(app, ["doctor"]).output
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(models.find("openai/whisper-tiny.en", converted=tmp_path_factory.mktemp("models")).address)
+
+
+def test_what_the_recogniser_would_use_is_told_without_loading_it(home: Home, whole: Path):
+    found = findings(home, PODBRIEF_ASR_MODEL=str(whole), PODBRIEF_ASR_DEVICE="cpu")["speech recognition model"]
+    assert found.state == "fine" and f"from the folder {whole}" in found.found
+    assert "English only" in found.found and "on cpu, 16 windows at once" in found.found
+    assert whisper.precision_of("auto", "cpu", 384) in found.found
+    asked = {"PODBRIEF_ASR_DTYPE": "float32", "PODBRIEF_ASR_BATCH_SIZE": "3", "PODBRIEF_ASR_DEVICE": "cpu"}
+    assert "float32 on cpu, 3 windows at once" in findings(home, **asked)["speech recognition model"].found
+    assert "silero-vad" in findings(home)["voice activity model"].found
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda folder: os.truncate(folder / "model.safetensors", 10_000_000), "it was cut short or is damaged"),
+        (lambda folder: os.truncate(folder / "model.safetensors", 3), "its header can't be read"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"<!doctype html>" * 99), "no safetensors file"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "there are no weights in it"),
+        (lambda folder: (folder / "config.json").unlink(), "it has no config.json"),
+        (lambda folder: (folder / "config.json").write_text('{"model_type": "bert"}'), "its kind is bert"),
+        (
+            lambda folder: (folder / "model.safetensors.index.json").write_text(
+                '{"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}'
+            ),
+            "model-2.safetensors is missing",
+        ),
+    ],
+)
+def test_weights_that_are_not_whole_are_told_as_such(
+    home: Home, whole: Path, tmp_path: Path, harm: Callable[[Path], object], told: str
+):
+    folder = tmp_path / "model"
+    shutil.copytree(whole, folder)
+    harm(folder)
+    found = findings(home, PODBRIEF_ASR_MODEL=str(folder), PODBRIEF_ASR_DEVICE="cpu")["speech recognition model"]
+    assert found.state == "missing"
+    assert told in found.found + found.remedy
+
+
+def test_settings_that_can_not_be_used_are_told(home: Home, monkeypatch: pytest.MonkeyPatch):
+    found = findings(home, PODBRIEF_ASR_DTYPE="float64")["speech recognition model"]
+    assert found.state == "missing" and "float64" in found.remedy
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    found = findings(home, PODBRIEF_ASR_DEVICE="cuda", PODBRIEF_ASR_MODEL="openai/whisper-tiny.en")
+    assert "no GPU with CUDA" in found["speech recognition model"].remedy
+
+
+def test_the_batch_on_a_gpu_is_what_its_memory_holds():
+    turbo = checkpoint.Checkpoint("whisper", "99 languages", width=1280, layers=4)
+    assert turbo.batch(0, "cuda", "float16", 70 * 2**30) == 128
+    assert 1 < turbo.batch(0, "cuda", "float16", 4 * 2**30) < 128  # type: ignore[operator]
+    assert turbo.batch(0, "cuda", "float16", 0) == 1
+    assert turbo.batch(7, "cuda", "float16", 0) == 7
 
 
 def test_keys_and_passwords_are_never_shown(home: Home):

@@ -19,7 +19,8 @@ from podbrief_assets.errors import PermanentFailure
 from podbrief_assets.instance import PROCESS_TAG, prepare, process_tag
 from podbrief_assets.lake.io_manager import failures
 from podbrief_assets.lake.paths import Home
-from podbrief_assets.runner import WAITING, BadDay, DayReport, Failed, days_between, run_days
+from podbrief_assets.partitions import BadDay, days_between
+from podbrief_assets.runner import WAITING, DayReport, Failed, run_days
 
 START = partitions.START_DATE
 TODAY = START + dt.timedelta(days=40)

@@ -7,6 +7,7 @@ Doesn't: files (`storage.py`), rules (`contract.py`), any table's rows (the stag
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -174,6 +175,15 @@ def failures(found: Sequence[tuple[str, str | PodbriefError]]) -> dict[str, Any]
         reason = "they are not listed: query the table of the day with `podbrief sql`"
         records.append(dg.TableRecord({"item": f"and {more:,} more", "reason": reason}))
     return {"failed": len(found), "failures": dg.MetadataValue.table(records, schema=_FAILURE_COLUMNS)}
+
+
+def picture(svg: str, what: str) -> dg.MarkdownMetadataValue:
+    """Metadata that Dagster's UI shows as a picture: its Markdown takes images from data addresses.
+
+    Args:
+        what: What the picture shows, for whoever does not see it.
+    """
+    return dg.MetadataValue.md(f"![{what}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
 
 
 def column_schema(table: Table) -> dg.TableSchema:

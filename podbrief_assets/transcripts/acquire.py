@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from podbrief_assets import models, net
+from podbrief_assets.ctranslate2 import DamagedWeights
 from podbrief_assets.episodes import hushing, private
 from podbrief_assets.errors import PermanentFailure, PodbriefError, TransientFailure
 from podbrief_assets.lake.cache import Cache, key_of
@@ -28,7 +29,14 @@ from podbrief_assets.transcripts.acceptance import About, DoesNotFit, refusal
 from podbrief_assets.transcripts.ahead import Ahead
 from podbrief_assets.transcripts.dialects.cues import ASK_PUBLISHER
 from podbrief_assets.transcripts.recordings import Recordings, Stored, StoreUnusable
-from podbrief_assets.transcripts.speech import Dropped, ModelUnusable, Recording, SpeechRecognizer, Transcription
+from podbrief_assets.transcripts.speech import (
+    Dropped,
+    ModelUnusable,
+    OutOfMemory,
+    Recording,
+    SpeechRecognizer,
+    Transcription,
+)
 
 # Parts of the keys: another number has every file read, every recording heard, again.
 FILES_VERSION = "2"
@@ -50,6 +58,16 @@ _FAR_SHORTER_S = 120.0
 # An mp3 without a header of its own that was cut half way looks whole, and its words would be half of what was said.
 # Feeds are wrong about lengths, and wrong about sizes; of a file that is far below both, a good part is missing.
 _BOTH_SHORTER = 0.6
+
+# What keeps every recording from being heard: told once, not once for each.
+_NO_RECORDINGS_FAULT = (
+    models.ModelMissing,
+    models.NotKept,
+    DamagedWeights,
+    ModelUnusable,
+    OutOfMemory,
+    StoreUnusable,
+)
 
 Done = Callable[[str], None]
 # From sealed addresses the real ones, of those that are known: `private.opened`.
@@ -271,11 +289,35 @@ class Heard:
         rows: `transcripts` rows, with the words that were heard.
         recognised_s: How much audio was listened to, in seconds; what was known before is not counted.
         dropped: Stretches whose words were not believed, in all recordings whose words are in `rows`.
+        retried: Windows that were heard more than once, in the same recordings.
+        hindrance: What kept recordings from being heard though it is no recording's fault: a missing model, damaged
+            weights, too little memory, an unusable folder.
+        hindered: The episodes whom that hit, by their place in `rows`.
     """
 
     rows: list[dict[str, Any]]
     recognised_s: float = 0.0
     dropped: int = 0
+    retried: int = 0
+    hindrance: PodbriefError | None = None
+    hindered: frozenset[int] = frozenset()
+
+
+def without_words(episode: dict[str, Any]) -> dict[str, Any]:
+    """The `transcripts` row of an episode of which `published` told that its publisher gives no words."""
+    return _row(episode, [], None, None, "the publisher gives no words")
+
+
+def unheard(
+    episodes: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]], cache: Cache, model: str, now: dt.datetime
+) -> list[int]:
+    """The episodes whose audio `heard` would fetch or hear, by their place.
+
+    Args:
+        episodes, rows, cache, now: As for `heard`.
+        model: The recogniser's name.
+    """
+    return _recalled(episodes, rows, _Memory(cache, model, now))[1]
 
 
 def heard(
@@ -303,33 +345,47 @@ def heard(
         done: Told of each episode without a publisher's words: `recognised`, `known` or `failed`. Called from whichever
             thread the recogniser takes recordings from.
     """
-    found = list(rows)
-    silent = [n for n, row in enumerate(rows) if row["origin"] == "none" and episodes[n]["audio_url"]]
-    if not silent:
-        return Heard(found)
     memory = _Memory(cache, recognizer.name, now)
+    hearings, unknown = _recalled(episodes, rows, memory)
+    for number in hearings:
+        if not episodes[number]["duplicate_of"]:
+            done("known")
+    listening = _Listening(episodes, opened, recordings, memory, done)
+    if unknown:
+        listening.hear(unknown, client, recognizer)
+        hearings |= listening.hearings
+    found = list(rows)
+    for number, hearing in hearings.items():
+        found[number] = _heard_row(episodes[number], rows[number], hearing)
+    believed = [hearings[n] for n in hearings if found[n]["origin"] == "recognised"]
+    return Heard(
+        found,
+        recognised_s=listening.recognised_s,
+        dropped=sum(len(hearing.dropped) for hearing in believed),
+        retried=sum(hearing.retried for hearing in believed),
+        hindrance=listening.hindrance,
+        hindered=frozenset(listening.hindered),
+    )
+
+
+def _recalled(
+    episodes: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]], memory: _Memory
+) -> tuple[dict[int, _Hearing], list[int]]:
+    """What is known of the audio of episodes without a publisher's words, and whose has to be fetched or heard."""
     hearings: dict[int, _Hearing] = {}
     unknown = []
-    for number in silent:
-        kept = memory.recall(episodes[number])
-        if episodes[number]["duplicate_of"]:
-            if kept and not _why_wordless(episodes[number], kept):
+    for number, (episode, row) in enumerate(zip(episodes, rows, strict=True)):
+        if row["origin"] != "none" or not episode["audio_url"]:
+            continue
+        kept = memory.recall(episode)
+        if episode["duplicate_of"]:
+            if kept and not _why_wordless(episode, kept):
                 hearings[number] = kept
         elif kept is None:
             unknown.append(number)
         else:
             hearings[number] = kept
-            done("known")
-    recognised_s = 0.0
-    if unknown:
-        listening = _Listening(episodes, opened, recordings, memory, done)
-        listening.hear(unknown, client, recognizer)
-        hearings |= listening.hearings
-        recognised_s = listening.recognised_s
-    for number, hearing in hearings.items():
-        found[number] = _heard_row(episodes[number], rows[number], hearing)
-    dropped = sum(len(hearings[n].dropped) for n in hearings if found[n]["origin"] == "recognised")
-    return Heard(found, recognised_s, dropped)
+    return hearings, unknown
 
 
 @dataclass(frozen=True)
@@ -342,6 +398,7 @@ class _Hearing:
         error: Why there are no words.
         faulty: Whether that is the file's fault, which the publisher may mend: a page, a broken upload.
         size: Of the file, in bytes, where it is known.
+        retried: As in `Transcription`.
     """
 
     model: str
@@ -352,10 +409,11 @@ class _Hearing:
     dropped: tuple[Dropped, ...] = ()
     faulty: bool = False
     size: int | None = None
+    retried: int = 0
 
 
 def _hearing_of(stored: dict[str, Any]) -> _Hearing:
-    """What was kept, by this version or an older one, which knew none of the last three."""
+    """What was kept, by this version or an older one, which knew none of the last four."""
     return _Hearing(
         model=stored["model"],
         segments=tuple(Segment(**segment) for segment in stored["segments"]),
@@ -365,6 +423,7 @@ def _hearing_of(stored: dict[str, Any]) -> _Hearing:
         dropped=tuple(Dropped(**stretch) for stretch in stored.get("dropped", ())),
         faulty=stored.get("faulty", False),
         size=stored.get("size"),
+        retried=stored.get("retried", 0),
     )
 
 
@@ -418,8 +477,8 @@ class _Memory:
             silence = f"no speech was heard in {outcome.duration_s / 60:.0f} minutes of audio: listen to it"
             hearing = _Hearing(self.model, duration_s=outcome.duration_s, error=silence)
         if isinstance(outcome, Transcription):
-            hearing = replace(hearing, dropped=outcome.dropped, size=size)
-        if not isinstance(outcome, TransientFailure):
+            hearing = replace(hearing, dropped=outcome.dropped, size=size, retried=outcome.retried)
+        if not isinstance(outcome, (TransientFailure, *_NO_RECORDINGS_FAULT)):
             self._hearings.put_json(key, asdict(hearing))
         return hearing
 
@@ -460,6 +519,8 @@ class _Listening:
         self._in_hand: dict[str, list[tuple[int, Stored]]] = {}
         self.hearings: dict[int, _Hearing] = {}
         self.recognised_s = 0.0
+        self.hindrance: PodbriefError | None = None
+        self.hindered: set[int] = set()
 
     def hear(self, unknown: Sequence[int], client: Callable[[], net.Client], recognizer: SpeechRecognizer) -> None:
         """Settle all of `unknown`."""
@@ -475,10 +536,11 @@ class _Listening:
                     ahead.close()
                     if close := getattr(outcomes, "close", None):
                         close()
-        except (models.ModelMissing, ModelUnusable, StoreUnusable) as error:
-            # No recording's fault: the others would only fail the same way.
+        except _NO_RECORDINGS_FAULT as error:
+            # The others would only fail the same way.
             for number in unknown:
                 if number not in self.hearings:
+                    self._blame(number, error)
                     self._settle(number, self._memory.failure(self._episodes[number], error))
         finally:
             for users in self._in_hand.values():
@@ -503,6 +565,7 @@ class _Listening:
         for number, got in ahead:
             episode = self._episodes[number]
             if isinstance(got, PodbriefError):
+                self._blame(number, got)
                 self._settle(number, self._memory.unfetched(episode, got))
                 continue
             self._memory.fetched(episode, got.digest)
@@ -528,6 +591,7 @@ class _Listening:
             ]
             users = self._in_hand.pop(key)
         for number, hearing in hearings:
+            self._blame(number, outcome)
             self._settle(number, hearing)
         for _, stored in users:
             self._recordings.release(stored)
@@ -535,6 +599,11 @@ class _Listening:
     def _settle(self, number: int, hearing: _Hearing, how: str = "recognised") -> None:
         self.hearings[number] = hearing
         self._done("failed" if _why_wordless(self._episodes[number], hearing) else how)
+
+    def _blame(self, number: int, outcome: Transcription | PodbriefError) -> None:
+        if isinstance(outcome, _NO_RECORDINGS_FAULT):
+            self.hindrance = self.hindrance or outcome
+            self.hindered.add(number)
 
     def _leave(self, got: Stored | PodbriefError) -> None:
         if isinstance(got, Stored):

@@ -105,7 +105,7 @@ class VoiceActivity:
         with warnings.catch_warnings():
             # torch.export can't read what it calls deprecated, and the weights come in no other form.
             warnings.simplefilter("ignore", DeprecationWarning)
-            archive = read(str(_archive()), map_location=self.device)
+            archive = read(str(packaged_network()), map_location=self.device)
         weights = archive._model.state_dict()
         lstm = torch.nn.LSTM(128, 128).to(self.device)
         recurrent = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -142,7 +142,12 @@ class _State:
     cell: Any = None
 
 
-def _archive() -> Path:
+def packaged_network() -> Path:
+    """The file with the network.
+
+    Raises:
+        ModelMissing: the package is not installed.
+    """
     # find_spec reads no code, see the module's docstring. The package's .safetensors holds an older network.
     spec = importlib.util.find_spec("silero_vad")
     path = Path(spec.origin).parent / "data/silero_vad.jit" if spec and spec.origin else None

@@ -31,6 +31,10 @@ class ModelUnusable(PermanentFailure):
     """The weights were found and can't be used, or not on this device."""
 
 
+class NoDevice(ModelUnusable):
+    """The model is to run on a device that is not there."""
+
+
 class OutOfMemory(TransientFailure):
     """The device has too little memory for the model, or for a single window."""
 
@@ -110,18 +114,21 @@ def load(name: str, device: str, precision: str, compiled: bool = False) -> Engi
 
     Raises:
         ModelMissing: there are no weights.
-        ModelUnusable: they are damaged, or of a family that podbrief does not know; there is no such device.
+        ModelUnusable: they are damaged, or of a family that podbrief does not know.
+        NoDevice: there is no such device.
         OutOfMemory: they don't fit the device.
     """
     # Imported here: torch takes seconds, and definitions must load without it.
     from transformers import PreTrainedConfig  # noqa: PLC0415
+    from transformers.utils import logging  # noqa: PLC0415
 
     from podbrief_assets.transcripts.parakeet import Parakeet  # noqa: PLC0415
     from podbrief_assets.transcripts.whisper import Whisper  # noqa: PLC0415
 
     families: dict[str, type[Engine]] = {"whisper": Whisper, "parakeet_ctc": Parakeet, "parakeet_tdt": Parakeet}
+    require(device)
     weights = models.find(name)
-    _find_device(name, device)
+    logging.disable_progress_bar()  # a bar for what takes a second, in the middle of a run's own line
     with _loading(name, weights):
         kind = PreTrainedConfig.get_config_dict(weights.address)[0].get("model_type")
         if kind is None:
@@ -129,19 +136,6 @@ def load(name: str, device: str, precision: str, compiled: bool = False) -> Engi
         if kind not in families:
             raise unusable(name, weights, f"its kind is {kind}")
         return families[kind](name, weights, device, precision, compiled)
-
-
-def _find_device(name: str, device: str) -> None:
-    import torch  # noqa: PLC0415
-
-    try:
-        with computing(name):
-            torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without it
-        raise ModelUnusable(
-            f"{name} can't run on {device} ({str(error).splitlines()[0][:120]})",
-            "unset PODBRIEF_ASR_DEVICE, or install a torch that knows the device",
-        ) from error
 
 
 def unusable(name: str, weights: models.Weights, why: str) -> ModelUnusable:
@@ -220,6 +214,25 @@ def resolved_device(device: str) -> str:
     if device != "auto":
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def require(device: str) -> None:
+    """Refuse a device that is not there: else it is found out in the middle of loading, and looks like damaged weights.
+
+    Raises:
+        NoDevice
+    """
+    import torch  # noqa: PLC0415
+
+    try:
+        torch.zeros(1, device=device)
+    except torch.OutOfMemoryError:
+        return  # it is there, and full
+    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without it
+        raise NoDevice(
+            f"the recogniser is to run on {device}, and torch can't ({str(error).splitlines()[0][:120]})",
+            "look at the driver and at torch's build, or unset PODBRIEF_ASR_DEVICE",
+        ) from error
 
 
 def has_bfloat16(device: str) -> bool:

@@ -32,10 +32,10 @@ from podbrief_assets.transcripts.engine import (
 
 # The published models with 8,192 tokens hear these, told apart by themselves; those with 1,024 hear English only. A
 # checkpoint does not say so: it is from the card of nvidia/parakeet-tdt-0.6b-v3.
-_EUROPEAN: Final = frozenset(
+EUROPEAN: Final = frozenset(
     "bg hr cs da nl en et fi fr de el hu it lv lt mt pl pt ro sk sl es sv ru uk".split(" ")  # noqa: SIM905 - one line
 )
-_MANY_TOKENS: Final = 8_000
+MANY_TOKENS: Final = 8_000
 # What is shorter is filled up: a spread over one frame of sound is no number.
 _SHORTEST: Final = RATE // 4
 # Nobody says more in 80 ms; a model that does not go on would never end.
@@ -79,14 +79,14 @@ class Parakeet:
         self._blank: int = config.blank_token_id if self._tdt else config.pad_token_id
         self._factor: int = config.encoder_config.subsampling_factor
         self._frame_s: float = self._features.hop_length * self._factor / RATE
-        self._many = config.vocab_size > _MANY_TOKENS
+        self._many = config.vocab_size > MANY_TOKENS
         self._wide: int = config.encoder_config.intermediate_size * config.encoder_config.num_hidden_layers
         # transformers keeps the state of a TDT pass on the model.
         self._one_at_a_time = threading.Lock()
 
     def spoken(self, language: str | None) -> str | None:
         code = two_letters(language)
-        known = _EUROPEAN if self._many else {"en"}
+        known = EUROPEAN if self._many else {"en"}
         if code and code not in known:
             raise LanguageNotSupported(
                 f"{self._name} hears {'European languages' if self._many else 'English'} only and this is {language}",

@@ -75,7 +75,7 @@ class Whisper:
             getattr(generation, known, None) for known in ("lang_to_id", "task_to_id")
         ):
             raise unusable(name, weights, "its generation_config.json knows no languages")
-        precision = _precision(precision, device, model.config.d_model)
+        precision = precision_of(precision, device, model.config.d_model)
         self.precision = precision
         with torch.inference_mode():
             self._network = _Network(model, processor.feature_extractor.mel_filters, device, precision)
@@ -218,7 +218,8 @@ class Whisper:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
-def _precision(asked: str, device: str, width: int) -> str:
+def precision_of(asked: str, device: str, width: int) -> str:
+    """What a model of that width computes in on `device`, where `asked` is one of `engine.PRECISIONS`."""
     if device.startswith("cuda"):
         return "float16" if asked in ("auto", "int8") else asked  # eight bits are for processors
     if asked != "auto":
@@ -226,6 +227,12 @@ def _precision(asked: str, device: str, width: int) -> str:
     if has_bfloat16(device):
         return "bfloat16"
     return "int8" if width <= _NARROW and has_int8() else "float32"
+
+
+def window_bytes(width: int, decoder_layers: int, item_bytes: int) -> int:
+    """Memory that one window takes, about: keys and values of the sound in every layer of the decoder, and what the
+    encoder holds at its widest."""
+    return _WINDOW // (2 * _HOP) * width * item_bytes * (2 * decoder_layers + 12)
 
 
 class _Network:
@@ -309,9 +316,7 @@ class _Network:
             return quantization.quantize_dynamic(torch.nn.Sequential(fused), each_row)[0]
 
     def window_bytes(self) -> int:
-        """Keys and values of the sound in every layer of the decoder, and what the encoder holds at its widest."""
-        states = _WINDOW // (2 * _HOP) * self.width * self.dtype.itemsize
-        return int(states * (2 * len(self.decoder) + 12))
+        return window_bytes(self.width, len(self.decoder), self.dtype.itemsize)
 
     def encoded(self, sounds: Sequence[Samples]) -> Any:
         """The encoder's states: (windows, 1500, width). A shorter pass would save little, and Whisper was never

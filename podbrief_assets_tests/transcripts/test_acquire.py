@@ -24,7 +24,8 @@ import polars as pl
 import pytest
 import zstandard
 
-from podbrief_assets import net
+from podbrief_assets import models, net
+from podbrief_assets.ctranslate2 import DamagedWeights
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.lake.cache import Cache
 from podbrief_assets.lake.contract import settle
@@ -32,7 +33,7 @@ from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.tables import TABLES
 from podbrief_assets.transcripts import Segment, acquire, audio
 from podbrief_assets.transcripts.recordings import Recordings
-from podbrief_assets.transcripts.speech import Dropped, Recording, SpeechRecognizer, Transcription
+from podbrief_assets.transcripts.speech import Dropped, OutOfMemory, Recording, SpeechRecognizer, Transcription
 from podbrief_assets_tests.network import Answer, Network, srt, vtt, words
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
@@ -211,6 +212,64 @@ def test_a_missing_model_is_one_reason_for_all_and_keeps_nothing(
     assert all("/no/such/folder" in row["error"] for row in rows)
     rows, _ = acquired(episodes[:1], Cache(tmp_path), recognizer)
     assert rows[0]["origin"] == "recognised", "the next run, with a model, hears it"
+
+
+class _Hindered(SpeechRecognizer):
+    """Fails as a model does that can't be loaded, or as one whose memory is used up in the middle."""
+
+    def __init__(self, error: PodbriefError, after: int = 0) -> None:
+        super().__init__()
+        self._error, self._after = error, after
+
+    def recognise(self, recordings: Iterable[Recording]) -> Iterator[tuple[Recording, Transcription | PodbriefError]]:
+        if not self._after:
+            raise self._error
+        for number, recording in enumerate(recordings):
+            said = (Segment(start_s=0.0, end_s=1.0, text="Quite a few words."),)
+            yield recording, self._error if number >= self._after else Transcription(said, 1.0, "en", retried=3)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutOfMemory("tiny and one window do not fit the device's memory (CUDA out of memory)", "free the device"),
+        models.NotKept("it can't be written", "look at the disk's free space"),
+        DamagedWeights(Path("model.bin"), "it ends early"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_is_no_recordings_fault_is_told_once_and_harms_only_what_was_not_heard(
+    home: Home, network: Network, tmp_path: Path, error: PodbriefError, after: int
+) -> None:
+    names = ["a", "b", "c"]
+    network.answers |= {f"/{name}.opus": Answer(tone(1, 400 + n)) for n, name in enumerate(names)}
+    episodes = [episode(network, name) for name in names]
+    cache = Cache(tmp_path)
+    heard, outcomes = listened(episodes, cache, _Hindered(error, after))
+    assert heard.hindrance is error
+    assert len(heard.hindered) == 3 - after and all(heard.rows[number]["error"] for number in heard.hindered)
+    assert outcomes["recognised"] == after and outcomes["failed"] == 3 - after
+    assert all(str(error) in heard.rows[number]["error"] for number in heard.hindered)
+
+    again = Scripted()
+    heard, _ = listened(episodes, cache, again)
+    assert len(again.heard) == 3 - after, "nothing of the failure is kept, and what was heard is"
+    assert heard.hindrance is None and not heard.hindered
+    assert heard.retried == 3 * after, "what is known tells how often it was heard again"
+
+
+def test_what_was_kept_before_windows_were_counted_is_still_known(home: Home, network: Network, tmp_path: Path) -> None:
+    network.answers["/a.opus"] = Answer(tone(1))
+    cache, episodes = Cache(tmp_path), [episode(network, "a")]
+    (before,), _ = acquired(episodes, cache, Scripted())
+    for place in (tmp_path / "speech").rglob("*.zst"):
+        stored = cache.section("speech").get_json(place.stem)
+        assert stored.pop("retried") == 0
+        cache.section("speech").put_json(place.stem, stored)
+    again = Scripted()
+    heard, _ = listened(episodes, cache, again)
+    assert heard.rows == [before] and heard.retried == 0 and not again.heard
 
 
 def test_an_episode_that_repeats_another_is_not_fetched_and_keeps_the_words_that_are_known(

@@ -195,7 +195,7 @@ def test_the_precision_fits_device_and_model(
 ) -> None:
     monkeypatch.setattr(whisper, "has_bfloat16", lambda _: fast)
     monkeypatch.setattr(whisper, "has_int8", lambda: eight)
-    assert whisper._precision(asked, device, width) == precision
+    assert whisper.precision_of(asked, device, width) == precision
 
 
 # ── what it may write, and in which language ─────────────────────────────────────────────────────────────────────────
