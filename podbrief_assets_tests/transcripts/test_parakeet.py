@@ -115,7 +115,7 @@ def _loaded(folder: Path, precision: str = "float32") -> Parakeet:
 
 @pytest.fixture(scope="module")
 def sounds() -> list[Samples]:
-    return [_sound(7.123, 2), _sound(10, 0), _sound(0.4, 3), _sound(30, 0)]
+    return [_sound(7.123, 2), _sound(10, 0), _sound(0.4, 3), _sound(15, 0)]
 
 
 def test_words_have_rising_times_inside_the_sound(folder: Path, sounds: list[Samples]) -> None:

@@ -705,10 +705,11 @@ def test_what_goes_wrong_with_the_model_is_raised(studio: Studio) -> None:
 
 def test_who_stops_asking_stops_the_threads_and_the_decoder(studio: Studio) -> None:
     given_out = 0
-    closed = threading.Event()
+    opened, closed = threading.Event(), threading.Event()
 
     def hours_of_silence() -> Iterator[Samples]:
         nonlocal given_out
+        opened.set()
         try:
             for _ in range(100_000):
                 given_out += 1
@@ -728,6 +729,7 @@ def test_who_stops_asking_stops_the_threads_and_the_decoder(studio: Studio) -> N
 
     outcomes = studio.recogniser(Scripted()).recognise(coming())
     assert next(outcomes)[0].key == "a"
+    assert opened.wait(10)
     began = time.monotonic()
     outcomes.close()
     assert time.monotonic() - began < 2

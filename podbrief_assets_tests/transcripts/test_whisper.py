@@ -58,10 +58,6 @@ def _features(processor: Any, sounds: Sequence[Samples]) -> Any:
     return processor.feature_extractor(list(sounds), sampling_rate=RATE, return_tensors="pt")["input_features"]
 
 
-def _texts(guesses: Sequence[Guess]) -> list[str]:
-    return [guess.text for guess in guesses]
-
-
 # ── the network ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -71,7 +67,7 @@ def test_encoder_and_decoder_compute_what_transformers_compute(
     import torch  # noqa: PLC0415
 
     model, processor = reference
-    sounds = [clips["proclaimed"], clips["conversation"], silence(0.01), noise(3, 0.3)]
+    sounds = [clips["proclaimed"], np.concatenate([silence(1), noise(3, 0.3)])]
     with torch.inference_mode():
         features = _features(processor, sounds)
         assert (exact._network._spectrum(sounds) - features).abs().max() < 1e-3
@@ -92,11 +88,12 @@ def test_what_it_writes_is_what_transformers_write(
     import torch  # noqa: PLC0415
 
     model, processor = reference
+    sounds = [clips["conversation"], clips["proclaimed"]]
     with torch.inference_mode():
-        written = model.generate(_features(processor, list(clips.values())), num_beams=1)
+        written = model.generate(_features(processor, sounds), num_beams=1)
     expected = [text.strip() for text in processor.batch_decode(written, skip_special_tokens=True)]
     assert len(" ".join(expected)) > 250
-    assert _texts(exact.hear(list(clips.values()), ["en"] * len(clips), 0.0)) == expected
+    assert [guess.text for guess in exact.hear(sounds, ["en"] * 2, 0.0)] == expected
 
 
 def test_windows_that_stay_do_not_notice_that_others_leave(exact: Whisper, clips: dict[str, Samples]) -> None:
