@@ -84,12 +84,11 @@ def test_weights_that_are_not_whole_are_told_as_such(
     assert told in found.found + found.remedy
 
 
-def test_settings_that_can_not_be_used_are_told(home: Home, monkeypatch: pytest.MonkeyPatch):
+def test_settings_that_can_not_be_used_are_told(home: Home):
     found = findings(home, PODBRIEF_ASR_DTYPE="float64")["speech recognition model"]
     assert found.state == "missing" and "float64" in found.remedy
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    found = findings(home, PODBRIEF_ASR_DEVICE="cuda", PODBRIEF_ASR_MODEL="openai/whisper-tiny.en")
-    assert "no GPU with CUDA" in found["speech recognition model"].remedy
+    found = findings(home, PODBRIEF_ASR_DEVICE="cuda:77", PODBRIEF_ASR_MODEL="openai/whisper-tiny.en")
+    assert "on cuda:77, and torch can't" in found["speech recognition model"].remedy
 
 
 def test_the_batch_on_a_gpu_is_what_its_memory_holds():

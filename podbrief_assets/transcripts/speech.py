@@ -54,7 +54,9 @@ _SHORTEST_TO_HALVE_S: Final = 4.0
 _SHORTEST_REST_S: Final = 1.0
 
 # So many batches are filled before any is heard: the more, the more alike the windows of one.
-_BATCHES: Final = 4
+_BATCHES: Final = 2
+# Windows that are cut and wait, of 2 MB each.
+_QUEUED: Final = 32
 # Where recordings come slowly, as from a network, the model does not wait for full batches.
 _PATIENCE_S: Final = 0.5
 CPU_BATCH: Final = 16  # more is no faster: 8 took 6% more time, 32 as much
@@ -66,7 +68,8 @@ SHARE_OF_MEMORY: Final = 0.4  # for a batch, of what a GPU has free; two are on 
 _WINDOWS_FOR_LANGUAGE: Final = 4
 
 # Frames of 32 ms before and after those that are surely speech, in which a word may begin or end softly.
-_SOFT: Final = 3
+_BEGINS_SOFTLY: Final = 3
+_LETS_GO: Final = 1
 _PAUSE_S: Final = 2.0
 _MAX_SENTENCE_S: Final = 30.0
 _MAX_SENTENCE_WORDS: Final = 60
@@ -181,13 +184,13 @@ def in_speech(words: Iterable[Word], window: Window) -> list[Word]:
 
     A silence goes to the word before or after it, so a word may seem to last for seconds.
     """
-    speaking = np.convolve(window.speech >= BEGINS, np.ones(2 * _SOFT + 1), "same") > 0
+    sure = np.pad(window.speech >= BEGINS, (_LETS_GO, _BEGINS_SOFTLY))
+    shifts = range(_BEGINS_SOFTLY + _LETS_GO + 1)
+    speaking = np.any([sure[shift : shift + len(window.speech)] for shift in shifts], axis=0)
     found = []
     for word in words:
-        first, last = (
-            int(word.start_s / FRAME_S),
-            max(int(np.ceil(word.end_s / FRAME_S)), int(word.start_s / FRAME_S) + 1),
-        )
+        first = int(word.start_s / FRAME_S)
+        last = max(int(np.ceil(word.end_s / FRAME_S)), first + 1)
         loud = np.flatnonzero(speaking[first:last])
         start_s, end_s = word.start_s, word.end_s
         if len(loud):
@@ -514,7 +517,7 @@ class _Feed:
         self._lock = threading.Lock()
         # On a processor one opens the next recording while the others hear; a GPU outruns several.
         self.openers = 1 if recognizer._on == "cpu" else max(min(cores() - 2, _MAX_OPENERS), 1)
-        self._said: queue.Queue[_Said | BaseException | None] = queue.Queue(maxsize=64)
+        self._said: queue.Queue[_Said | BaseException | None] = queue.Queue(maxsize=_QUEUED)
         self._threads = [threading.Thread(target=self._open, name="open", daemon=True) for _ in range(self.openers)]
         self._left = self.openers
         self._stopped = threading.Event()

@@ -123,9 +123,9 @@ def test_an_episode_is_recognised_with_the_times_of_its_sentences(tiny: Path) ->
     whole = {tuple(words): (start_s, end_s) for start_s, end_s, words in cues}
     same = [(segment, whole[words]) for segment in heard.segments if (words := tuple(_said([segment]))) in whole]
     assert len(same) > 0.4 * len(cues)
-    for segment, (start_s, end_s) in same:
-        assert segment.start_s == pytest.approx(start_s, abs=0.5), segment
-        assert segment.end_s == pytest.approx(end_s, abs=0.5), segment
+    begins = [abs(segment.start_s - start_s) for segment, (start_s, _) in same]
+    ends = [abs(segment.end_s - end_s) for segment, (_, end_s) in same]
+    assert np.quantile(begins + ends, 0.9) < 0.5 and max(begins + ends) < 1
     # The first and the last word of each sentence, wherever sentences were thought to end.
     words = [(word, plain) for word in heard.words for plain in plain_words(word.text)]
     blocks = difflib.SequenceMatcher(None, spoken, [plain for _, plain in words], autojunk=False).get_matching_blocks()
@@ -878,10 +878,10 @@ def _window(*parts: tuple[int, float], places: tuple[tuple[int, int], ...] = ((0
 def test_words_begin_and_end_where_somebody_speaks() -> None:
     # Speech from 1.28 to 3.2 s, and from 6.4 s on.
     window = _window((40, 0.1), (60, 0.9), (100, 0.1), (100, 0.9))
-    soft_s = 3 * FRAME_S
+    soft_s, lets_go_s = 3 * FRAME_S, FRAME_S
     first, second, third = speech.in_speech([Word(0, 2, " a"), Word(2, 6, " b"), Word(6, 8, " c")], window)
     assert (first.start_s, first.end_s) == pytest.approx((1.28 - soft_s, 2), abs=0.01)
-    assert (second.start_s, second.end_s) == pytest.approx((2, 3.2 + soft_s), abs=0.01)
+    assert (second.start_s, second.end_s) == pytest.approx((2, 3.2 + lets_go_s), abs=0.01)
     assert (third.start_s, third.end_s) == pytest.approx((6.4 - soft_s, 8), abs=0.01)
     assert [word.text for word in (first, second, third)] == [" a", " b", " c"]
 
@@ -895,7 +895,38 @@ def test_words_are_where_their_piece_of_the_window_was_cut_from() -> None:
     # The second piece was said 100 s into the audio.
     window = _window((7, 0.1), (100, 0.9), (14, 0.1), (100, 0.9), places=((0, 10 * RATE), (114 * FRAME, 100 * RATE)))
     one, other = speech.in_speech([Word(0.1, 3.6, " a"), Word(3.6, 5.0, " b")], window)
-    assert one.start_s == pytest.approx(10.13, abs=0.02) and one.end_s == pytest.approx(13.52, abs=0.02)
+    assert one.start_s == pytest.approx(10.13, abs=0.02) and one.end_s == pytest.approx(13.46, abs=0.02)
     assert other.start_s == pytest.approx(100 + (7 - 3) * FRAME_S, abs=0.02)
     assert other.end_s == pytest.approx(100 + 5.0 - 114 * FRAME_S, abs=0.02)
     assert not math.isnan(other.end_s)
+
+
+# ── what is left of a window ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_where_words_end_and_somebody_goes_on_the_rest_is_what_is_left() -> None:
+    window = _window((200, 0.9), (10, 0.1), (100, 0.9), places=((0, 16_000),))
+    guess = Guess((Word(0.2, 6.5, " That was all."),), -0.1, 0.0)
+    left = speech.rest(guess, window)
+    assert left is not None and left.start_s == pytest.approx(1 + 6.5, abs=FRAME_S)
+    assert left.end_s == window.end_s
+
+
+@pytest.mark.parametrize(
+    ("end_s", "parts"),
+    [
+        (6.5, ((200, 0.9), (10, 0.1), (20, 0.9))),  # a breath, or the end of a word
+        (6.5, ((200, 0.9), (300, 0.1))),  # nobody goes on
+        (0.0, ((300, 0.9),)),  # nothing was heard: it would never end
+    ],
+    ids=["too little", "silence", "no words"],
+)
+def test_nothing_is_left_of_a_window(end_s: float, parts: tuple[tuple[int, float], ...]) -> None:
+    words = (Word(0.0, end_s, " That was all."),) if end_s else ()
+    assert speech.rest(Guess(words, -0.1, 0.0), _window(*parts)) is None
+
+
+def test_the_goodbye_after_a_window_that_the_model_ended_early_is_heard(tiny: Path) -> None:
+    # Its last window holds a sentence, a change of speaker, and a goodbye, which tiny.en leaves out at first.
+    heard = SpeechRecognizer(str(tiny), device="cpu").listen(SAMPLE / "audio/the-depot-that-did-not-grow.opus")
+    assert "thank you for listening" in " ".join(segment.text for segment in heard.segments[-3:]).lower()
