@@ -254,10 +254,15 @@ def _compare(arguments: argparse.Namespace, folder: Path) -> int:
             f"{name:37} {speed[name]:6.1f} ×  {audio_s / cpu_s:6.1f} × {wer[name]:6.2f}% {peak[name]:5.0f} MB",
             flush=True,
         )
-    longer = _run("podbrief", {**common, "paths": paths * 3})
+    # The first fills what waits; more than that there never is.
+    longer, longest = (_run("podbrief", {**common, "paths": paths * times}) for times in (3, 6))
     begins, ends = sentence_times([path for path, _ in heard], ours["sentences"])
     off = [abs(each) for each in begins + ends]
-    print(f"\nthree times the audio: peak {longer['peak_mb']:.0f} MB, {longer['audio_s'] / longer['seconds']:.1f} ×")
+    print()
+    for told in (longer, longest):
+        print(
+            f"{told['audio_s'] / 60:.0f} min: peak {told['peak_mb']:.0f} MB, {told['audio_s'] / told['seconds']:.1f} ×"
+        )
     if off:
         print(
             f"{len(off)} sentences' beginnings and ends: off by {statistics.median(off):.2f} s in the middle, "
@@ -272,8 +277,8 @@ def _compare(arguments: argparse.Namespace, folder: Path) -> int:
         f"its word error rate at most {MOST_MORE_WER} points higher": wer["podbrief"]
         <= wer[sequential] + MOST_MORE_WER,
         f"no slower than {batched}": speed["podbrief"] >= speed[batched],
-        f"memory below {MOST_MB} MB": longer["peak_mb"] < MOST_MB,
-        "and no more for three times the audio": longer["peak_mb"] < 1.15 * peak["podbrief"],
+        f"memory below {MOST_MB} MB": longest["peak_mb"] < MOST_MB,
+        "and no more for twice the audio": longest["peak_mb"] < 1.1 * longer["peak_mb"],
         f"95 % of sentences' times within {MOST_OFF_S} s": not off or np.percentile(off, 95) <= MOST_OFF_S,
     }
     for claim, holds in claims.items():

@@ -118,36 +118,44 @@ def _encoder(model: str, dimension: int, device: str) -> SentenceEncoder:
 
 class Speech(dg.ConfigurableResource[SpeechRecognizer]):
     """The speech recogniser (`PODBRIEF_ASR_MODEL`, `PODBRIEF_ASR_DEVICE`, `PODBRIEF_ASR_DTYPE`,
-    `PODBRIEF_ASR_BATCH_SIZE`), loaded once a process. With the model `none`, audio is left alone."""
+    `PODBRIEF_ASR_BATCH_SIZE`, `PODBRIEF_ASR_COMPILE`), loaded once a process. With the model `none`, audio is left
+    alone."""
 
     model: str = SpeechRecognizer.model
     device: str = SpeechRecognizer.device
     dtype: str = SpeechRecognizer.dtype
     batch_size: int = SpeechRecognizer.batch_size
+    compiled: bool = SpeechRecognizer.compiled
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """The recogniser that the environment names.
 
         Raises:
-            BadSetting: the batch size is no whole number from 0 to 1024, or the precision none that there is.
+            BadSetting: the batch size is no whole number from 0 to 1024, the precision none that there is, or
+                `PODBRIEF_ASR_COMPILE` neither 0 nor 1.
         """
         given = {name: environ.get(f"PODBRIEF_ASR_{name.upper()}") for name in ("model", "device")}
         return cls(
             dtype=choice(environ, "PODBRIEF_ASR_DTYPE", SpeechRecognizer.dtype, PRECISIONS),
             batch_size=whole_number(environ, "PODBRIEF_ASR_BATCH_SIZE", SpeechRecognizer.batch_size, 1024, least=0),
+            compiled=choice(environ, "PODBRIEF_ASR_COMPILE", "0", ("0", "1")) == "1",
             **{name: value for name, value in given.items() if value},
         )
 
     @property
     def recognizer(self) -> SpeechRecognizer | None:
         """The recogniser, or None where it is switched off; weights are loaded when it is first used."""
-        return None if self.model == "none" else _recognizer(self.model, self.device, self.dtype, self.batch_size)
+        return (
+            None
+            if self.model == "none"
+            else _recognizer(self.model, self.device, self.dtype, self.batch_size, self.compiled)
+        )
 
 
 @cache
-def _recognizer(model: str, device: str, dtype: str, batch_size: int) -> SpeechRecognizer:
-    return SpeechRecognizer(model, device, dtype, batch_size)
+def _recognizer(model: str, device: str, dtype: str, batch_size: int, compiled: bool) -> SpeechRecognizer:
+    return SpeechRecognizer(model, device, dtype, batch_size, compiled)
 
 
 class RecordingStore(dg.ConfigurableResource[Recordings]):

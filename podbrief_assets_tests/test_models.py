@@ -238,6 +238,23 @@ def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
         ctranslate2.tensors(ctranslate2.read(tmp_path / "model.bin"), tmp_path)
 
 
+def test_a_multilingual_model_is_told_its_languages_and_tasks() -> None:
+    # The tokens of Whisper base, as its tokenizer.json numbers them.
+    names = ["endoftext", "startoftranscript", "en", "zh", "de", "translate", "transcribe", "startoflm", "startofprev"]
+    special = {f"<|{name}|>": 50_257 + n for n, name in enumerate([*names, "nocaptions", "notimestamps"])}
+    config = {"suppress_ids": [1], "suppress_ids_begin": [220], "alignment_heads": [[3, 1]]}
+    told = ctranslate2._generation({**config, "lang_ids": [50_259, 50_260, 50_261]}, special)
+    assert told["is_multilingual"]
+    assert told["lang_to_id"] == {"<|en|>": 50_259, "<|zh|>": 50_260, "<|de|>": 50_261}
+    assert told["task_to_id"] == {"transcribe": 50_263, "translate": 50_262}
+    assert (told["eos_token_id"], told["no_timestamps_token_id"]) == (50_257, 50_267)
+
+
+def test_an_english_model_is_told_none_though_it_carries_their_tokens(checkpoint: Path) -> None:
+    told = json.loads((checkpoint / "generation_config.json").read_bytes())
+    assert not told["is_multilingual"] and "lang_to_id" not in told and "task_to_id" not in told
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "no weights": lambda folder: (folder / "model.bin").unlink(),
     "no tokenizer": lambda folder: (folder / "tokenizer.json").unlink(),

@@ -55,11 +55,11 @@ _SHORTEST_REST_S: Final = 1.0
 
 # So many batches are filled before any is heard: the more, the more alike the windows of one.
 _BATCHES: Final = 2
-# Windows that are cut and wait, of 2 MB each.
+# Windows that are cut and wait, of 2 MB each; a GPU has as many taken from it at once as it hears in a round.
 _QUEUED: Final = 32
 # Where recordings come slowly, as from a network, the model does not wait for full batches.
 _PATIENCE_S: Final = 0.5
-CPU_BATCH: Final = 16  # more is no faster: 8 took 6% more time, 32 as much
+CPU_BATCH: Final = 16  # 8 takes 2% more time
 MAX_GPU_BATCH: Final = 128
 _MAX_CPU_WORKERS: Final = 8
 _MAX_OPENERS: Final = 12  # a core opens and cuts 200 to 400 seconds a second
@@ -333,7 +333,7 @@ class SpeechRecognizer:
         # Threads of their own rather than torch's inside each product: they never wait for each other.
         with _Feed(self, recordings) as feed, ThreadPoolExecutor(self._workers, "hear", _one_thread) as pool:
             # More than may have to wait for their recording's language.
-            room = max(_BATCHES * self._workers * self._batch, _WINDOWS_FOR_LANGUAGE * feed.openers)
+            room = max(self._room, _WINDOWS_FOR_LANGUAGE * feed.openers)
             tasks: list[_Task] = []
             open_jobs: set[_Job] = set()
             while True:
@@ -470,6 +470,11 @@ class SpeechRecognizer:
         free, _ = torch.cuda.mem_get_info(self._on)
         return max(min(int(free * SHARE_OF_MEMORY) // self._engine.window_bytes(), MAX_GPU_BATCH), 1)
 
+    @property
+    def _room(self) -> int:
+        """Windows that are heard in one round."""
+        return _BATCHES * self._workers * self._batch
+
     def _free(self) -> None:
         if self._on.startswith("cuda"):
             import torch  # noqa: PLC0415
@@ -517,7 +522,9 @@ class _Feed:
         self._lock = threading.Lock()
         # On a processor one opens the next recording while the others hear; a GPU outruns several.
         self.openers = 1 if recognizer._on == "cpu" else max(min(cores() - 2, _MAX_OPENERS), 1)
-        self._said: queue.Queue[_Said | BaseException | None] = queue.Queue(maxsize=_QUEUED)
+        self._said: queue.Queue[_Said | BaseException | None] = queue.Queue(
+            maxsize=_QUEUED if recognizer._on == "cpu" else recognizer._room
+        )
         self._threads = [threading.Thread(target=self._open, name="open", daemon=True) for _ in range(self.openers)]
         self._left = self.openers
         self._stopped = threading.Event()
