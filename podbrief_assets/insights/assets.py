@@ -11,17 +11,20 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import dagster as dg
+import numpy as np
 import polars as pl
 
 from podbrief_assets import partitions
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.insights import extractive, passages
 from podbrief_assets.insights.candidates import Candidate, Episode, Extraction, insight_id
+from podbrief_assets.insights.sponsor_repeats import REPEATS_VERSION, Fingerprint, fingerprint, repeated
 from podbrief_assets.insights.sponsors import SPONSORS_VERSION, Span, find_sponsor_spans
 from podbrief_assets.insights.topics import topics_of
 from podbrief_assets.lake.cache import Cache, key_of
 from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.io_manager import (
+    LakeResource,
     TableResult,
     contract_check,
     failures,
@@ -37,18 +40,32 @@ from podbrief_assets.transcripts import Segment, segments_of
 GROUP = "insights"
 _EXTRACTION_VERSION = "1"
 _EPISODES_AT_ONCE = 100  # transcripts in memory
+_REMEMBERED = 60  # days in which an earlier episode says what is a spot of today's
+_COMPARED = 12  # earlier episodes of a show at most, the latest
 
 
-@table_asset("sponsor_spans", group=GROUP, code_version=SPONSORS_VERSION)
+@table_asset("sponsor_spans", group=GROUP, code_version=f"{SPONSORS_VERSION}.{REPEATS_VERSION}")
 def sponsor_spans(
-    context: dg.AssetExecutionContext, episodes: pl.LazyFrame, transcripts: pl.LazyFrame, cache: CacheResource
+    context: dg.AssetExecutionContext,
+    lake: LakeResource,
+    episodes: pl.LazyFrame,
+    transcripts: pl.LazyFrame,
+    cache: CacheResource,
 ) -> TableResult:
-    """Find the advertising in each transcript."""
+    """Find the advertising in each transcript, by what it says and by what earlier episodes of its show said alike.
+
+    Looks back over days that lie in the lake and are no inputs of the partition; never forward, so that a day that is
+    made again gets the same spans.
+    """
     store = cache.section("sponsors")
+    day = dt.date.fromisoformat(context.partition_key)
+    earlier = _Earlier(
+        lake.lake.scan("transcripts", [day - dt.timedelta(days=n) for n in range(1, _REMEMBERED + 1)]), store
+    )
     rows: list[dict[str, Any]] = []
     words = Counter[str]()
     for episode in _episodes(episodes, transcripts):
-        spans = _spans(episode, store)
+        spans = _spans(episode, store, earlier)
         segments = segments_of(episode)
         words["all"] += sum(len(segment.text.split()) for segment in segments)
         words["kept"] += sum(len(segment.text.split()) for segment in passages.content(segments, spans))
@@ -279,14 +296,47 @@ def _episodes(episodes: pl.LazyFrame, transcripts: pl.LazyFrame) -> Iterator[dic
         )
 
 
-def _spans(episode: dict[str, Any], store: Cache) -> list[Span]:
+class _Earlier:
+    """What earlier episodes of a show said, as fingerprints; read for one show at a time, each transcript once ever."""
+
+    def __init__(self, transcripts: pl.LazyFrame, store: Cache) -> None:
+        self._transcripts = transcripts
+        self._store = store
+        listed = transcripts.filter(pl.col("digest").is_not_null()).select("show_id", "episode_id", "digest", "date")
+        self._listed = listed.sort("date", "episode_id").collect()
+
+    def of(self, show_id: str, episode_id: str) -> dict[str, Fingerprint]:
+        """By digest of the transcript, the latest episodes of a show other than one."""
+        mine = self._listed.filter(pl.col("show_id") == show_id, pl.col("episode_id") != episode_id).tail(_COMPARED)
+        found = {}
+        for known, digest in mine.select("episode_id", "digest").iter_rows():
+            key = key_of(version=REPEATS_VERSION, fingerprint=digest)
+            packed = self._store.get(key)
+            if packed is None:
+                row = self._transcripts.filter(pl.col("episode_id") == known, pl.col("digest") == digest).collect()
+                packed = fingerprint(segments_of(row.row(0, named=True))).tobytes()
+                self._store.put(key, packed)
+            found[digest] = np.frombuffer(packed, np.uint64)
+        return found
+
+
+def _spans(episode: dict[str, Any], store: Cache, earlier: _Earlier) -> list[Span]:
     if not episode["segments"]:
         return []
     notes = episode["description"] or ""
-    key = key_of(version=SPONSORS_VERSION, transcript=episode["digest"], notes=notes)
+    others = earlier.of(episode["show_id"], episode["episode_id"])
+    key = key_of(
+        version=SPONSORS_VERSION,
+        repeats=REPEATS_VERSION,
+        transcript=episode["digest"],
+        notes=notes,
+        earlier=sorted(others),
+    )
     stored = store.get_json(key)
     if stored is None:
-        stored = [asdict(span) for span in find_sponsor_spans(segments_of(episode), show_notes=notes)]
+        segments = segments_of(episode)
+        found = find_sponsor_spans(segments, show_notes=notes, repeats=repeated(segments, others.values()))
+        stored = [asdict(span) for span in found]
         store.put_json(key, stored)
     return [Span(**span) for span in stored]
 

@@ -1,33 +1,35 @@
 """Find what is advertising in a transcript: paid reads, spots for other shows, the show's own offers.
 
-Belongs here: the signs of advertising, their weights, and how single sentences become stretches.
-Doesn't: taking the stretches out (passages.py). No sign here knows the name of any sponsor or show.
+Belongs here: what a sentence's surroundings add to its own wording, and how single sentences become stretches.
+Doesn't: what a sentence says by itself (sponsor_signs.py), how much each sign weighs (sponsor_weights.toml, fitted by
+benchmarks/fit_sponsors.py), what other episodes repeat (sponsor_repeats.py), taking the stretches out (passages.py).
 
-Each sentence gets evidence from its wording, the addresses and codes in it, the brand that its surroundings advertise,
-and whether it is repeated word for word elsewhere. A two-state path (programme, advertising) of the highest sum then
-decides for all sentences together, since changing state costs something; what is left are stretches, and each must hold
-at least one sign that no conversation has. The weights are log-odds by judgement, not fitted: `_EVIDENCE` is the only
-place to change them.
+Each sentence has signs: its wording, its style, the brand that its surroundings advertise, whether it is said again
+elsewhere, what the show notes list. Their weighted sum is the evidence for its being advertising. A two-state path
+(programme, advertising) of the highest sum then decides for all sentences together, since a change costs something.
+No sign knows the name of any sponsor or show.
 """
-
-# ruff: noqa: E501  (one pattern a line is what keeps the table readable)
 
 from __future__ import annotations
 
+import bisect
 import html
 import itertools
+import math
 import re
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
+from podbrief_assets.insights import sponsor_signs
+from podbrief_assets.insights.sponsor_repeats import Repeat
+from podbrief_assets.insights.sponsor_signs import DOMAIN, Kind, Sign, Weights
 from podbrief_assets.insights.text import FUNCTION_WORDS, fold, rarity, sentence_ends, time_at, vocabulary
 from podbrief_assets.transcripts.segment import Segment
 
-Kind = Literal["ad", "promo", "self"]
-
-SPONSORS_VERSION: Final = "1"
+SPONSORS_VERSION: Final = "2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,118 +50,42 @@ class Span:
     reason: str = ""
 
 
-# Every pattern is searched in one lower-case sentence. None has nested or adjoining open repeats, so that each search is
-# linear in the sentence's length however it is made.
-_DOMAIN: Final = (
-    r"[a-z0-9][a-z0-9-]{1,40} ?\.(?:com|org|net|io|co|tv|fm|ai|app|dev|edu|shop|store|tech|health|me|us|info|tax)\b"
-)
+# What the path costs and what a stretch must hold, all in the logarithm of odds.
+_EVIDENCE_SCALE: Final = 0.6  # neighbouring sentences say the same thing twice, so each counts for less than it says
+# News about products speaks like advertising from end to end: what an episode's middle sentence says beyond the usual,
+# every sentence of it must say besides.
+_USUAL: Final = -0.4
+_MOST_UNUSUAL: Final = 0.8
+_REMARK_WORDS: Final = 4
+_JUDGED_SENTENCES: Final = 40  # of more than a few words; a shorter episode may well be half advertising
+_ENTER, _LEAVE = 3.0, 1.4  # what a change of state costs inside running speech
+_ENTER_AT_BREAK: Final = 1.0  # … where a pause, a jingle or "we'll be right back" makes one likely
+_LEAVE_AT_BREAK: Final = 0.7
+_PROVEN: Final = 1.0  # evidence in all that a stretch needs which holds a proof
+_UNPROVEN: Final = 4.0  # … which holds none
 
-# (name, kind, proves, evidence, pattern). `proves` marks what nobody says in conversation.
-# fmt: off
-_EVIDENCE: Final[tuple[tuple[str, Kind, bool, float, str], ...]] = (
-    # Who pays.
-    ("sponsor credit", "ad", True, 6.0, r"\b(?:episode|show|podcast|program|segment|series)\b.{0,40}\b(?:brought to you by|(?:is|are|was) sponsored by|presented by)\b"),
-    ("sponsor credit", "ad", True, 6.0, r"\b(?:support|funding) for (?:this|the|our|today's) (?:show|episode|podcast|program)\b.{0,30}\b(?:comes|provided|from)\b"),
-    ("sponsor credit", "ad", True, 6.0, r"\b(?:today's|this week's|this episode's|our (?:first|second|third|next|last)) sponsors?\b.{0,60}\b(?:is|are|comes in)\b|\btoday's sponsor,"),
-    ("sponsor credit", "ad", True, 6.0, r"\b(?:thanks?|thank you|grateful|shout ?out)\b.{0,50}\b(?:for (?:sponsoring|supporting) (?:the|this|our|today's|[a-z]+ [a-z]+)|sponsors? of (?:this|today's|the))\b"),
-    ("sponsor credit", "ad", True, 6.0, r"\b(?:our|the) sponsors? (?:for )?(?:today|this (?:week|episode))\b|\bwe have (?:two|three|four|some) sponsors\b|\bour (?:other )?sponsors today\b"),
-    ("sponsor credit", "ad", True, 4.0, r"^(?:sponsored by|a (?:quick )?(?:word|message) from (?:our|today's) sponsors?|(?:it's )?(?:now )?time for (?:some )?sponsored)\b"),
-    ("sponsor credit", "ad", False, 2.5, r", sponsored by [a-z0-9]"),
-    ("sponsor credit", "ad", True, 4.0, r"\bsponsored by .{1,40} from \b|\b(?:word|message) from (?:our|today's) sponsors?\b|\btime for (?:our|some|another|a).{0,20}\bsponsor(?:ed|s)?(?: break| news)?\b"),
-    ("sponsor credit", "ad", True, 3.5, r"\b(?:our|join our) friends (?:at|over at)\b|\bpaid (?:ad|advertisement|partner)\b"),
-    # What is offered.
-    ("code", "ad", True, 5.0, r"\b(?:promo|promotional|offer|coupon|discount) ?codes?\b(?! (?:is|are|was|were|that)\b)|\b(?:use|enter|with) (?:the |our |my )?code [a-z0-9]+\b.{0,60}\b(?:off|free|checkout|save|at )|\buse (?:the |our |my )?code [a-z]*\d"),
-    ("discount", "ad", True, 3.5, r"\b\d{1,2} ?(?:%|percent) off (?:your|the|any|all|every|site|order|everything|plans)\b|\bsave (?:up to )?(?:\$ ?\d|\d{1,2} ?(?:%|percent))|\b(?:buy|get) (?:one|two|three|\d)\b.{0,40}\bfree\b"),
-    ("offer", "ad", True, 3.0, r"\b(?:try|get started|start|join|sign up|download)(?: it| today| now)? for free (?:at|today|on)\b|\bfree trial (?:at|today|now)\b|\bstart (?:your|a) free (?:\d|trial|\w+-day)|\bexclusive (?:offer|deal|discount)\b|\bspecial (?:offer|deal) for (?:our|my|the|you)\b"),
-    ("offer", "ad", False, 2.0, r"\bfree trial\b|\bfor a limited time\b|\blimited[- ]time offer\b|\bmoney[- ]back guarantee\b|\bnew customers?\b.{0,20}\b(?:offer|only)\b|\bfirst (?:order|purchase|month)\b|\btry (?:it|them|us) (?:out )?(?:for )?free\b|\bdeal for our listeners\b|\bno[- ]brainer\b"),
-    ("small print", "ad", True, 4.0, r"\bterms (?:and conditions )?(?:may )?apply\b|\b(?:fees|restrictions|exclusions|conditions|charges) (?:may |and terms )?apply\b|\bfees? extra\b|\bmember fdic\b|\bequal housing lender\b|\bnmls\b|\bgambling problem\b|\b(?:18|21)(?: ?\+| plus) (?:only|and)\b|\bvoid where prohibited\b|\bside effects (?:may )?include\b"),
-    ("small print", "ad", True, 4.0, r"\b(?:rewards|savings|results|coverage|offers?|prices|hours|rates)\b.{0,20}\b(?:may|will) vary\b|\b(?:hours|prices|offers) vary by\b|\bnot available in all\b|\bsubject to (?:lender|credit|eligibility|approval|terms|availability)\b|\b(?:full|see) (?:terms|disclosures|details)\b.{0,20}\bat\b|\bdisclosures available\b|\bimportant safety information\b"),
-    ("small print", "ad", True, 3.5, r"\bsee [a-z0-9 .&']{2,40} for (?:details|terms|more details)\b|\bfor details and (?:important|full)\b|\b(?:participating|eligible) (?:locations|items|stores) only\b|\b(?:offer|deal) (?:valid|ends|expires)\b|\bdoes not (?:lend|ship) (?:in|to)\b|\b(?:may be )?issued by [a-z]+ or\b|\blender approval\b|\bwill be approved\b|\bis not an offer\b|\bfull[- ]price plan\b|\bplan required\b|\b1-800-[a-z0-9]"),
-    # Where to go.
-    ("address with a path", "ad", True, 4.0, r"\b" + _DOMAIN + r"(?: slash | forward slash |/)[a-z0-9]"),
-    ("call to an address", "ad", True, 4.0, r"\b(?:visit|head (?:over )?to|go to|going to|start now at|apply (?:today|now|in minutes|online)?(?: at)?|shop (?:now )?at|learn more at|sign up (?:today |now |for free )?at|try (?:it|them) at|get started (?:today |now )?at|discover .{1,40} at|find .{1,40} at|book .{1,30} at|tickets at|(?:sell|buy) .{1,30} on|register (?:today|now)?(?: at)?|check (?:it|them|us) out at|check out|search) (?:www\.)?" + _DOMAIN),
-    ("address", "ad", False, 2.0, r"\b(?:www\.)?" + _DOMAIN),
-    ("spelled out", "ad", True, 3.0, r"\bthat's (?:www\.)?" + _DOMAIN + r"|\bthat's [a-z](?:-[a-z]){3,14}\b|\b[a-z](?:-[a-z]){3,14} dot com\b|\bdot com slash\b"),
-    ("app", "ad", True, 3.5, r"\bdownload (?:the|our|it)\b.{0,30}\b(?:app|today|free)\b|\bget the (?:free )?[a-z]+ app\b"),
-    ("call to act", "ad", False, 2.0, r"^(?:so )?(?:visit|shop|join|apply|sign up|get started|register|head (?:over )?to|download|try|discover|order|book|switch|see|find your|find yours|get your|start (?:your|now|saving)|don't miss|stop by|lock in|learn more|save)\b"),
-    ("call to act", "ad", False, 1.5, r"\b(?:so why wait|what are you waiting for|to learn more|learn more (?:at|about|by)|get started (?:today|now|with|at|for)|sign up (?:today|now|for)|start saving|try it (?:for|at|today)|near you\b|today only|tell them .{1,30} sent you|register today|apply today|call now|visit us|come by our)\b"),
-    ("by the link", "ad", True, 3.0, r"\b(?:by )?(?:following|follow|click|using|use|hit) the link in (?:your|this|the|our) (?:chapter|show ?notes|newsletter|description|chapter data)|\blink in the (?:chapter data|newsletter)\b"),
-    ("for listeners", "ad", True, 2.5, r"\b(?:just |exclusively )?for (?:our|my|[a-z]+) (?:listeners|readers|viewers)\b.{0,60}\b(?:free|off|deal|offer|trial|discount|code|%)|\bspecial deal\b"),
-    ("on sale", "ad", False, 2.0, r"\bnow (?:playing|streaming|open|available|in theaters)\b.{0,20}\b(?:on|in|only|for|wherever|at)\b|\b(?:memorial day|labor day|black friday|holiday|spring|summer) sale\b|\bbuy now\b|\bin stores\b|\bonly (?:on|at) [a-z]+(?: [a-z]+){0,2}[.!]?$|\bon broadway\b|\bavailable (?:now )?(?:on|at|in|wherever)\b|\bwherever [a-z ]{3,40} (?:are|is) sold\b"),
-    ("praise", "ad", False, 1.4, r"\b(?:number one|#1|no\. 1|award[- ]winning|best[- ]selling|top[- ]rated|five[- ]star|trusted by|rated a|america's (?:number|favorite|largest)|all-in-one|critically acclaimed|world-class|industry-leading|one-of-a-kind|game[- ]changer|family[- ]owned|official partner|clinically|premium|risk-free|hassle-free|ai-powered)\b"),
-    ("selling", "ad", False, 1.0, r"\b(?:cash ?back|rewards?|savings|financing|your business|your (?:small|growing) business|checking your rate|no (?:prepayment|hidden) fees|delivery|subscription|discounts?|coupons?|gift cards?|low fixed|loans?|line of credit|best deal|price guarantee|satisf\w+|members? (?:have|has|are)|brands?|offers|lease|insurance|flexible|effortless\w*|seamless\w*|on your terms)\b"),
-    ("selling", "ad", False, 0.9, r"\b(?:helps? you|gives? you|lets you|makes it easy|makes it (?:simple|easier)|designed to|with (?:just )?(?:one|a single) (?:click|tap)|whether (?:you're|it's)|whatever you(?:'re| need)|from .{3,40} to .{3,40}, and|no more \w+ing|say goodbye|take control|never been (?:a )?(?:better|easier)|so you can|when you (?:want|need)|imagine|ready to|looking for|tired of|fed up|what if|satisfying|your (?:home|skin|sleep|closet|team|routine|everyday|life|cash|money|way|community))\b"),
-    ("imperative", "ad", False, 1.1, r"^(?:get|make|grab|enjoy|find|kick off|celebrate|treat|give|upgrade|unlock|protect|build|own|choose|compare|explore|experience|stack|bring|send|post|just|plus|earn|meet|take)\b"),
-    ("copy", "ad", False, 0.7, r"^(?:with|at|from|meet|introducing|because|and with|plus,|get|for) [a-z0-9]"),
-    ("opening", "ad", False, 1.6, r"^(?:are you |is your |are your |need |want |ready to |tired of |looking for |introducing|imagine|do you ever |have you ever |what if |we all love|you could be|there's never been)"),
-    # Other shows.
-    ("other show", "promo", True, 4.5, r"\b(?:tune in to|listen to|check out|hear|catch|subscribe to|follow)\b.{1,60}\b(?:wherever you (?:get|listen)|on (?:apple|spotify)|to hear|new (?:episodes|podcast|series)|every (?:week|monday|tuesday|wednesday|thursday|friday))\b"),
-    ("other show", "promo", True, 4.5, r"\bwherever you (?:get|listen to|find|stream) (?:your )?podcasts?\b|\b(?:new|hit|original) podcast (?:from|by)\b|\bfrom .{2,30} (?:media|studios|podcasts)\b.{0,20}\bseries\b|\bhost of the podcast\b"),
-    ("other show", "promo", False, 2.0, r"^this is an? [a-z]+ podcast\b|\bsneak peek\b|\bin this special episode\b|\bnew season of\b|\bour (?:latest|new) episode\b|\bnew episodes? (?:every|out|drop)"),
-    # The show itself.
-    ("own offer", "self", True, 3.5, r"\bpatreon ?\.com\b|\bbecome a (?:patron|member|supporter|subscriber)\b|\bjoin our patreon\b|\bour merch\b|\brate and review\b|\bleave (?:us )?a (?:\w+ ){0,2}(?:review|rating)\b|\bfive-star review\b|\bmake sure (?:you|to) (?:to )?(?:subscribe|follow)\b|\b(?:like and subscribe|hit (?:the|that) (?:subscribe|like|bell))\b|\bad[- ]free (?:version|episodes|feed)\b|\b(?:news, and|and) merch\b"),
-    ("own offer", "self", True, 3.0, r"\bfollow us (?:on|at)\b|\bfind us (?:on|at|online)\b|\byou can find us\b|\bsubscribe (?:by|at|on|to (?:the|our|this) (?:show|podcast|newsletter|channel))\b|\bshare (?:the|this) show\b|\b(?:email|e-mail|write to) us at\b|\bget in touch with us\b|\bjoin (?:our|the) (?:discord|slack|community|newsletter)\b|\bsign up for our newsletter\b|\bkeep us in business\b|\bsupport (?:the|this|our) (?:show|podcast|work)\b|\bfollow us\b|\bwe'?re on twitter\b"),
-)
-# fmt: on
-_COMPILED: Final = tuple(
-    (name, kind, proves, weight, re.compile(pattern)) for name, kind, proves, weight, pattern in _EVIDENCE
-)
+_TEASER_S: Final = 180.0  # from the start
+_AGAIN: Final = "repeated word for word"
+_TOLD: Final = frozenset(("the advertised name", _AGAIN))  # worth giving as a reason
 
-# Talking ABOUT advertising, prices and sponsors, and conversation as such.
-_PROGRAMME: Final = tuple(
-    (weight, re.compile(pattern))
-    for weight, pattern in (
-        (
-            2.5,
-            r"\b(?:not (?:a |an |being )?(?:sponsor|sponsored|ad|advertis\w+)|no sponsors?|never sponsor|wasn't brought|was not brought|isn't sponsored|not brought to you|business model|used to sponsor|sponsorships?|github sponsors?|advertisers?|ad (?:sales|revenue|industry|network|blocker|tech)|advertising)\b",
-        ),
-        (
-            1.2,
-            r"\b(?:um|uh|you know|i mean|i think|i don't know|kind of|sort of|i guess|i remember|i was|we were|he was|she was|they were|i had|he said|she said|i said|i'm like|was like|\[laughter\]|laughs|lol)\b",
-        ),
-        (
-            0.8,
-            r"^(?:yeah|yes|no|right|okay|oh|wow|exactly|so|well|but|hello|hi|hey|good morning|all right|alright|and so|thank you)\b[,.!?]?",
-        ),
-        (0.5, r"\b(?:i|he|she|him|her|me|my|his|they|them|went|came|told|thought|did|knew)\b"),
-    )
-)
-
-_PROGRAMME_PRIOR: Final = 1.1  # what a sentence without any sign says for the programme
-_ENTER, _LEAVE = 3.6, 2.0  # what a change of state costs inside running speech
-_ENTER_AT_BREAK: Final = 1.6  # … where a pause, a jingle or "we'll be right back" makes one likely
-_REPEATED: Final = 2.5  # the same words elsewhere in the episode: spots are played again, conversation is not
-_BRAND: Final = 2.6  # a name that an address, a code or a credit nearby advertises
+# What seven episodes cannot teach has its weight by judgement: requests of the show's own are hardly ever marked, and
+# one episode a show repeats nothing.
+_OWN_OFFER: Final = 1.5  # what the show asks for itself
+_PROOF: Final = 2.5  # words that nobody says in conversation, over what the fit gives them
+_REPEATED_ELSEWHERE: Final = 6.0  # in other episodes of the show, word for word
 _NOTED: Final = 3.5  # the address of what the show notes advertise
-_STRONG: Final = 3.0
+_NOTED_NAME: Final = 2.0  # its name
+_GREETING: Final = -2.0  # "welcome back to": the programme, whatever comes before
+_CHAPTER: Final = 2.5  # in what the show notes list as a sponsor's chapter; a spot put in later moves all times
+
 _BRAND_REACH: Final = 220  # words
+_BRAND_LOCAL: Final = 0.6  # share of a name's mentions that must lie within that reach: a guest's company is no sponsor
+_BURST_WORDS: Final = 150
+_PROOF_REACH: Final = 6  # sentences
 _RARE: Final = 0.9  # as `text.rarity` has it
-# An address alone is what every guest gives; it takes an offer or a credit as well to make it advertising.
-_PLACES: Final = frozenset(("address", "address with a path", "call to an address", "spelled out", "app"))
-_OFFERS: Final = frozenset(
-    (
-        "sponsor credit",
-        "code",
-        "discount",
-        "offer",
-        "small print",
-        "call to act",
-        "by the link",
-        "for listeners",
-        "on sale",
-        "praise",
-        "selling",
-        "opening",
-        "repeated word for word",
-        "other show",
-        "own offer",
-    )
-)
 _MAX_ADDRESSES: Final = 5  # that one sentence can advertise
 _MAX_BACK: Final = 20  # sentences
-_BRAND_LOCAL: Final = (
-    0.6  # of a name's mentions, the share that must lie within that reach: a guest's company is no sponsor
-)
+_MAX_OPENINGS: Final = 2  # sentences
 _SANDWICH_S: Final = 45.0  # between two spots nobody converses for less
 _SANDWICH_WORDS: Final = 90
 _EDGE_WORDS: Final = 25  # before the first spot or after the last one of an episode
@@ -167,25 +93,27 @@ _PAUSE_S: Final = 1.5
 _SHINGLE: Final = 7
 _MAX_SENTENCE_WORDS: Final = 60  # recognisers that forget full stops would make a "sentence" of a whole episode
 
-_LEAD_IN: Final = re.compile(
-    r"\b(?:we'll be (?:right )?back|(?:we will|i'll|will) be right back|after (?:the|this|a (?:quick|short)) (?:break|message)|"
-    r"(?:take|time for) a (?:quick |short |little )?break|stay with us|stick around)\b"
-)
-_WELCOME: Final = re.compile(
-    r"\b(?:welcome (?:back )?to|welcome back|(?:hello|hi|hey|good morning|what's up)[, ]+(?:and|everyone|everybody|friends|folks|y'all|[a-z]+ (?:junkies|nation))|"
-    r"i'm your host|(?:i'm|i am) [a-z]+ [a-z]+ and (?:this is|welcome)|this is (?:the )?[a-z ]{3,40} for (?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)|"
-    r"back for another (?:week|episode)|let's get (?:to|into)|we're back)\b"
-)
+# An address alone is what every guest gives; it takes an offer or a credit as well to make it advertising.
+_PLACES: Final = frozenset(("address", "address with a path", "call to an address", "spelled out", "app"))
+
+_TALK_NAMES: Final = frozenset(("conversation", "answer", "story", "greeting"))
+_PROVES: Final = "a proof"
+
 _BREAK_MARK: Final = frozenset(
     ("break", "[break]", "ad break", "[ad break]", "[music]", "music", "♪", "[ad]", "break:")
 )
 _CREDITED: Final = re.compile(
-    r"(?:brought to you by|[Ss]ponsored by|[Tt]oday's sponsor(?:,| is)|comes from|(?:friends|team|folks|people) (?:over )?at|[Tt]hank(?:s| you)(?: once)?(?: again)? to|sponsors? (?:is|for today is)|[Ss]alute to|we thank)"
+    r"(?:brought to you by|[Ss]ponsored by|[Pp]resented by|[Tt]oday's sponsor(?:,| is)|comes from|(?:friends|team|folks|people) (?:over )?at|[Tt]hank(?:s| you)(?: once)?(?: again)? to|sponsors? (?:is|are|for today is)|[Ss]alute to|we thank)"  # noqa: E501
     r" (?:the |our friends at )?((?:[A-Z0-9][\w&'.+-]{0,30}(?: (?=[A-Z0-9]))?){1,4})"
 )
-_DOMAIN_NAME: Final = re.compile(
-    r"\b([a-z0-9][a-z0-9-]{1,40}) ?\.(?:com|org|net|io|co|tv|fm|ai|app|dev|edu|shop|store|tech|health|tax)\b"
+_DOMAIN_NAME: Final = re.compile(rf"\b(?=([a-z0-9][a-z0-9-]{{1,40}})){DOMAIN}")
+_THANKS: Final = re.compile(r"\b(?:thank|grateful|shout)", re.I)  # a credit that closes
+_NOTES_ADVERTISE: Final = re.compile(
+    r"\b(?:sponsors?|sponsored|brought to you by|promo code|coupon|use code|discount|% off|free trial)\b"
 )
+_NOTES_CHAPTER: Final = re.compile(r"^\W{0,4}(?:(\d{1,2}):)?(\d{1,3}):(\d\d)\b[\s\-\u2013\u2014:|)\]]{0,6}(.*)")
+_CHAPTER_ADVERTISES: Final = re.compile(r"\b(?:sponsor\w*|ads?|ad break|advert\w*|promo)\b", re.I)
+_MAX_CHAPTER_S: Final = 600.0  # a longer one is the programme, whatever it is called
 _PLATFORMS: Final = vocabulary(
     """
     github gitlab youtube twitter facebook instagram patreon apple spotify google wikipedia reddit linktree discord
@@ -195,48 +123,110 @@ _PLATFORMS: Final = vocabulary(
 
 
 @dataclass(slots=True)
-class _Sentence:
-    """One sentence, or the part of one that lies in a segment, and what speaks for its being advertising."""
+class Sentence:
+    """One sentence, or the part of one that lies in a segment, and what speaks for its being advertising.
+
+    Attributes:
+        at_break: Whether a change of state is likely before it.
+        features: What was found, by name: 1 for a sign, up to 1 for a measure.
+        signs: The signs of wording among them.
+        given: Evidence with a weight of its own, by name.
+        evidence: The weighted sum of all that.
+        for_repeating: What of it is there because the sentence is said again in the same episode.
+    """
 
     text: str
     folded: tuple[str, ...]
     start_s: float
     end_s: float
-    at_break: bool  # a change of state is likely before it
-    signs: list[tuple[float, str, Kind, bool]] = field(default_factory=list)
+    at_break: bool
+    features: dict[str, float] = field(default_factory=dict)
+    signs: list[Sign] = field(default_factory=list)
+    given: dict[str, float] = field(default_factory=dict)
     evidence: float = 0.0
+    for_repeating: float = 0.0
     brands: set[str] = field(default_factory=set)
     credited: list[str] = field(default_factory=list)
 
     @property
-    def proves(self) -> bool:
-        return any(proves for _, _, _, proves in self.signs)
+    def proves_ad(self) -> bool:
+        """Whether it says what only advertising says."""
+        return any(sign.proves and sign.kind == "ad" for sign in self.signs)
 
 
-def find_sponsor_spans(segments: Sequence[Segment], *, show_notes: str = "") -> list[Span]:
+def find_sponsor_spans(
+    segments: Sequence[Segment],
+    *,
+    show_notes: str = "",
+    repeats: Sequence[Repeat] = (),
+    weights: Weights | None = None,
+    signs: Sequence[Sign] | None = None,
+) -> list[Span]:
     """The stretches of an episode that are advertising, in order, without overlap, within the transcript.
 
     Args:
         segments: The transcript.
-        show_notes: The episode's description, HTML or text; what it thanks or discounts is expected in the transcript.
+        show_notes: The episode's description, HTML or text; what it thanks, discounts or lists as a chapter is expected
+            in the transcript.
+        repeats: What other episodes of the show say in the same words, as `sponsor_repeats` finds it.
+        weights, signs: Others than those that ship, to measure.
     """
-    sentences = _sentences(segments)
+    sentences = observe(segments, show_notes=show_notes, repeats=repeats, signs=signs)
     if not sentences:
         return []
-    for sentence in sentences:
-        _read(sentence)
-    _count_repeats(sentences)
-    _name_the_unaddressed(sentences)
-    noted = _noted_brands(show_notes)
-    _compare_notes(sentences, noted)
-    _follow_brands(sentences, noted)
+    weigh(sentences, weights or sponsor_signs.fitted())
     advertising = _best_path(sentences)
-    _join_neighbours(sentences, advertising)
+    _settle(sentences, advertising)
     return _spans(sentences, advertising, segments)
 
 
-def _sentences(segments: Sequence[Segment]) -> list[_Sentence]:
-    found: list[_Sentence] = []
+def observe(
+    segments: Sequence[Segment],
+    *,
+    show_notes: str = "",
+    repeats: Sequence[Repeat] = (),
+    signs: Sequence[Sign] | None = None,
+) -> list[Sentence]:
+    """The sentences of a transcript with all that is found in and around them, not yet weighed."""
+    sentences = _sentences(segments)
+    for sentence in sentences:
+        _read(sentence, sponsor_signs.signs() if signs is None else signs)
+    _find_breaks(sentences)
+    _find_repeats(sentences)
+    _find_bursts(sentences)
+    _find_proofs_nearby(sentences)
+    _name_the_unaddressed(sentences)
+    noted = _noted_brands(show_notes)
+    _compare_notes(sentences, noted)
+    _compare_chapters(sentences, show_notes)
+    _follow_brands(sentences, noted)
+    _compare_episodes(sentences, repeats)
+    return sentences
+
+
+def weigh(sentences: Sequence[Sentence], weights: Weights) -> None:
+    """Set the evidence of each sentence, as the logarithm of the odds that it is advertising."""
+    for sentence in sentences:
+        total = weights.bias + sum(weights.signs.get(name, 0.0) * value for name, value in sentence.features.items())
+        words = sponsor_signs.counted(sentence.folded)
+        total += sum(weights.words.get(word, 0.0) * value for word, value in words.items())
+        sentence.evidence = _EVIDENCE_SCALE * total
+        again = sentence.features.get(_AGAIN, 0.0)
+        sentence.for_repeating = _EVIDENCE_SCALE * weights.signs.get(_AGAIN, 0.0) * again
+    unusual = _unusual([sentence.evidence for sentence in sentences if len(sentence.folded) > _REMARK_WORDS])
+    for sentence in sentences:
+        sentence.evidence += sum(sentence.given.values()) - unusual
+
+
+def _unusual(evidence: Sequence[float]) -> float:
+    """How much further an episode's sentences lean to advertising than those of others do."""
+    if len(evidence) < _JUDGED_SENTENCES:
+        return 0.0
+    return min(_MOST_UNUSUAL, max(0.0, statistics.median(evidence) - _USUAL))
+
+
+def _sentences(segments: Sequence[Segment]) -> list[Sentence]:
+    found: list[Sentence] = []
     after_break, last_end = True, 0.0
     for segment in segments:
         words = segment.text.split()
@@ -247,18 +237,16 @@ def _sentences(segments: Sequence[Segment]) -> list[_Sentence]:
             after_break = True
         start = 0
         for end in _pieces(words):
-            text = " ".join(words[start:end])
             found.append(
-                _Sentence(
-                    text=text,
+                Sentence(
+                    text=" ".join(words[start:end]),
                     folded=tuple(fold(word) for word in words[start:end]),
                     start_s=time_at(segment.start_s, segment.end_s, start, len(words)),
                     end_s=time_at(segment.start_s, segment.end_s, end, len(words)),
                     at_break=after_break,
                 )
             )
-            lowered = text.lower()
-            after_break = bool(_LEAD_IN.search(lowered))
+            after_break = False
             start = end
         last_end = segment.end_s
     return found
@@ -279,24 +267,28 @@ def _is_break(segment: Segment, words: Sequence[str]) -> bool:
     return segment.text.strip().lower() in _BREAK_MARK or not any(fold(word) for word in words)
 
 
-def _read(sentence: _Sentence) -> None:
-    """Weigh a sentence's own words."""
-    lowered = sentence.text.replace("\u2019", "'").lower()
-    seen: set[str] = set()
-    for name, kind, proves, weight, pattern in _COMPILED:
-        if name not in seen and pattern.search(lowered):
-            seen.add(name)
-            sentence.signs.append((weight, name, kind, proves))
-    against = sum(weight for weight, pattern in _PROGRAMME if pattern.search(lowered))
-    if "address" in seen and len(seen) == 1 and any(match[1] in _PLATFORMS for match in _DOMAIN_NAME.finditer(lowered)):
-        against += 2.0
-    if _WELCOME.search(lowered):
-        against += 4.0
-    if _PROGRAMME[0][1].search(lowered):
+def _read(sentence: Sentence, signs: Sequence[Sign]) -> None:
+    """Note what a sentence's own words say."""
+    lowered = sponsor_signs.plain(sentence.text)
+    found = [sign for sign in signs if sign.pattern.search(lowered)]
+    names = {sign.name for sign in found}
+    if "advertising as a subject" in names:
         # "Our advertisers", "not sponsored": a subject, whatever else the sentence says.
-        sentence.signs = [(weight / 3, name, kind, False) for weight, name, kind, _ in sentence.signs]
-    sentence.evidence = sum(weight for weight, _, _, _ in sentence.signs) - against - _prior(sentence)
-    if any(weight >= _STRONG for weight, _, _, _ in sentence.signs):
+        found = [sign for sign in found if sign.kind == "talk"]
+    elif "address" in names and not names - _PLACES - {"address"} - _TALK_NAMES and _only_platforms(lowered):
+        found = [sign for sign in found if sign.name not in _PLACES]
+    sentence.signs = found
+    if any(sign.proves and sign.name not in _PLACES for sign in found):
+        sentence.given[_PROVES] = _PROOF
+    if any(sign.kind == "self" for sign in found):
+        sentence.given["own offer"] = _OWN_OFFER
+    if "greeting" in names:
+        sentence.given["greeting"] = _GREETING
+    sentence.features.update({sign.name: 1.0 for sign in found})
+    sentence.features.update(
+        {name: value for name, value in sponsor_signs.style(sentence.folded, lowered).items() if value}
+    )
+    if sentence.proves_ad:
         addresses = itertools.islice(_DOMAIN_NAME.finditer(lowered), _MAX_ADDRESSES)
         sentence.brands = {match[1].replace("-", "") for match in addresses} - _PLATFORMS
         for match in _CREDITED.finditer(sentence.text):
@@ -306,13 +298,20 @@ def _read(sentence: _Sentence) -> None:
                 sentence.brands.add("".join(char for char in name.lower() if char.isalnum()))
 
 
-def _prior(sentence: _Sentence) -> float:
-    """Short sentences say little either way."""
-    return _PROGRAMME_PRIOR * min(1.0, 0.4 + len(sentence.folded) / 20)
+def _only_platforms(lowered: str) -> bool:
+    """Whether the addresses of a sentence are all of sites that host everybody: repositories, videos, profiles."""
+    return all(match[1] in _PLATFORMS for match in itertools.islice(_DOMAIN_NAME.finditer(lowered), _MAX_ADDRESSES))
 
 
-def _count_repeats(sentences: Sequence[_Sentence]) -> None:
-    """Credit sentences whose words are said again at another place of the episode."""
+def _find_breaks(sentences: Sequence[Sentence]) -> None:
+    """After "we'll be right back" a change of state is likely, and before "this episode is brought to you by"."""
+    for before, sentence in itertools.pairwise(sentences):
+        if "break" in before.features or ("sponsor credit" in sentence.features and not _THANKS.search(sentence.text)):
+            sentence.at_break = True
+
+
+def _find_repeats(sentences: Sequence[Sentence]) -> None:
+    """Note sentences whose words are said again at another place of the episode."""
     places: dict[int, list[int]] = defaultdict(list)
     words: list[tuple[str, int]] = [
         (word, number) for number, sentence in enumerate(sentences) for word in sentence.folded if word
@@ -332,11 +331,42 @@ def _count_repeats(sentences: Sequence[_Sentence]) -> None:
     for sentence, count in zip(sentences, covered, strict=True):
         total = sum(1 for word in sentence.folded if word)
         if total and count >= 0.7 * total and len(sentence.text) > 3:
-            sentence.evidence += _REPEATED
-            sentence.signs.append((_REPEATED, "repeated word for word", "ad", False))
+            sentence.features[_AGAIN] = 1.0
 
 
-def _name_the_unaddressed(sentences: Sequence[_Sentence]) -> None:
+def _find_bursts(sentences: Sequence[Sentence]) -> None:
+    """Note sentences with a name that is said often around them and hardly anywhere else."""
+    places: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    offset = 0
+    for number, sentence in enumerate(sentences):
+        for name in set(_capitalised_rare(sentence.text)):
+            places[name].append((number, offset))
+        offset += len(sentence.folded)
+    for found in places.values():
+        offsets = [at for _, at in found]
+        for number, at in found:
+            near = bisect.bisect_right(offsets, at + _BURST_WORDS) - bisect.bisect_left(offsets, at - _BURST_WORDS)
+            if near >= 2 and near >= _BRAND_LOCAL * len(offsets):
+                value = min(1.0, math.log(near) / math.log(6))
+                features = sentences[number].features
+                features["name in a burst"] = max(features.get("name in a burst", 0.0), value)
+
+
+def _find_proofs_nearby(sentences: Sequence[Sentence]) -> None:
+    """Note how near a proof of advertising is on either side, no further than the next break."""
+    for ordered in (sentences, sentences[::-1]):
+        value = 0.0
+        for before, sentence in itertools.pairwise(ordered):
+            crossed = sentence.at_break if ordered is sentences else before.at_break
+            value = 1.0 if before.proves_ad else value * (1 - 1 / _PROOF_REACH)
+            if crossed:
+                value = 0.0
+            if value > 0.2:
+                name = "after a proof" if ordered is sentences else "before a proof"
+                sentence.features[name] = value
+
+
+def _name_the_unaddressed(sentences: Sequence[Sentence]) -> None:
     """Take for a brand what is named beside a proof of advertising, again shortly before it, and nowhere else.
 
     Spots that end "Terms apply." give neither address nor credit.
@@ -345,7 +375,8 @@ def _name_the_unaddressed(sentences: Sequence[_Sentence]) -> None:
     for sentence in sentences:
         total.update(_capitalised_rare(sentence.text))
     for number, sentence in enumerate(sentences):
-        if not any(proves and kind == "ad" and name not in _PLACES for _, name, kind, proves in sentence.signs):
+        proofs = {sign.name for sign in sentence.signs if sign.proves and sign.kind == "ad"} - _PLACES
+        if sentence.credited or not proofs - {"sponsor credit"}:
             continue
         near: Counter[str] = Counter()
         beside: set[str] = set()
@@ -372,30 +403,66 @@ def _capitalised_rare(text: str) -> list[str]:
     ]
 
 
+def _note_lines(show_notes: str) -> list[str]:
+    """The lines of show notes, without markup."""
+    plain = re.sub(r"<[^<>]{0,500}>", "\n", html.unescape(show_notes[:50_000]))
+    return [line.strip()[:1000] for line in plain.split("\n") if line.strip()]
+
+
 def _noted_brands(show_notes: str) -> set[str]:
     """Names that the show notes thank, or give an address with a code for."""
     brands: set[str] = set()
-    plain = re.sub(r"<[^<>]{0,500}>", "\n", html.unescape(show_notes[:50_000]))
-    for line in plain.split("\n"):
-        lowered = line.lower()[:1000]
-        if re.search(r"\b(?:sponsor|sponsored|promo code|discount|% off|free trial)\b", lowered):
+    for line in _note_lines(show_notes):
+        lowered = line.lower()
+        if _NOTES_ADVERTISE.search(lowered):
             brands |= {match[1].replace("-", "") for match in _DOMAIN_NAME.finditer(lowered)} - _PLATFORMS
-            brands |= {"".join(c for c in match[1].lower() if c.isalnum()) for match in _CREDITED.finditer(line[:1000])}
+            brands |= {"".join(c for c in match[1].lower() if c.isalnum()) for match in _CREDITED.finditer(line)}
     return {brand for brand in brands if len(brand) > 3}
 
 
-def _compare_notes(sentences: Sequence[_Sentence], noted: set[str]) -> None:
+def _compare_notes(sentences: Sequence[Sentence], noted: set[str]) -> None:
     """Take the address of what the show notes advertise for a proof, however plainly it is given."""
     for sentence in sentences if noted else ():
-        addresses = itertools.islice(_DOMAIN_NAME.finditer(sentence.text.lower()), _MAX_ADDRESSES)
+        addresses = itertools.islice(_DOMAIN_NAME.finditer(sponsor_signs.plain(sentence.text)), _MAX_ADDRESSES)
         if both := {match[1].replace("-", "") for match in addresses} & noted:
             sentence.brands |= both
-            sentence.evidence += _NOTED
-            sentence.signs.append((_NOTED, "advertised in the show notes", "ad", True))
+            sentence.given["advertised in the show notes"] = _NOTED
 
 
-def _follow_brands(sentences: Sequence[_Sentence], noted: set[str]) -> None:
-    """Credit sentences that name what a strong sign near them advertises, and those between the two."""
+def _compare_chapters(sentences: Sequence[Sentence], show_notes: str) -> None:
+    """Credit sentences in chapters that the show notes name after a sponsor."""
+    chapters = _noted_chapters(show_notes)
+    for (start_s, title), (end_s, _) in itertools.pairwise([*chapters, (math.inf, "")]):
+        if not _CHAPTER_ADVERTISES.search(title) or end_s - start_s > _MAX_CHAPTER_S:
+            continue
+        inside = [n for n, sentence in enumerate(sentences) if start_s - 1 <= sentence.start_s < end_s - 1]
+        for number in inside:
+            sentences[number].given["a sponsor's chapter"] = _CHAPTER
+        for number in [*inside[:1], *(n + 1 for n in inside[-1:] if n + 1 < len(sentences))]:
+            sentences[number].at_break = True
+
+
+def _noted_chapters(show_notes: str) -> list[tuple[float, str]]:
+    """The chapters that the lines of show notes list, as (start in seconds, title), where the times go up."""
+    found: list[tuple[float, str]] = []
+    for line in _note_lines(show_notes):
+        if (match := _NOTES_CHAPTER.match(line)) and int(match[3]) < 60:
+            found.append((int(match[1] or 0) * 3600 + int(match[2]) * 60 + float(match[3]), match[4]))
+    return found if all(one[0] <= other[0] for one, other in itertools.pairwise(found)) else []
+
+
+def _compare_episodes(sentences: Sequence[Sentence], repeats: Sequence[Repeat]) -> None:
+    """Credit sentences that lie in what other episodes of the show say in the same words."""
+    starts = [repeat.start_s for repeat in repeats]
+    for sentence in sentences if repeats else ():
+        middle = (sentence.start_s + sentence.end_s) / 2
+        place = bisect.bisect_right(starts, middle) - 1
+        if place >= 0 and middle <= repeats[place].end_s and "greeting" not in sentence.features:
+            sentence.given["repeated in other episodes"] = _REPEATED_ELSEWHERE
+
+
+def _follow_brands(sentences: Sequence[Sentence], noted: set[str]) -> None:
+    """Note sentences that name what a strong sign near them advertises, and those between the two."""
     offsets = list(itertools.accumulate((len(sentence.folded) for sentence in sentences), initial=0))
     near: dict[str, list[int]] = {brand: [] for brand in noted}
     for number, sentence in enumerate(sentences):
@@ -405,30 +472,25 @@ def _follow_brands(sentences: Sequence[_Sentence], noted: set[str]) -> None:
     if not near:
         return
     mentions = _mentions(sentences, near.keys())
-    credit: dict[int, float] = {}
     for brand, anchors in near.items():
-        for number, weight in _brand_credit(mentions.get(brand, []), anchors, offsets):
-            credit[number] = max(credit.get(number, 0.0), weight)
-    for number, weight in credit.items():
-        sentences[number].evidence += weight
-        sentences[number].signs.append((weight, "the advertised name", "ad", False))
+        if not anchors:
+            # Only the show notes advertise it, so that this may be its spot or the guest's own company.
+            for number in mentions.get(brand, []):
+                sentences[number].given.setdefault("named in the show notes", _NOTED_NAME)
+            continue
+        for number, name in _brand_marks(mentions.get(brand, []), anchors, offsets):
+            sentences[number].features[name] = 1.0
 
 
-def _brand_credit(
-    mentions: Sequence[int], anchors: Sequence[int], offsets: Sequence[int]
-) -> Iterator[tuple[int, float]]:
-    """What a brand adds to which sentences, given where it is named and where it is advertised."""
-    if not anchors:
-        # Only the show notes advertise it, so that this may be its spot or the guest's own company.
-        yield from ((number, _BRAND / 2) for number in mentions)
-        return
+def _brand_marks(mentions: Sequence[int], anchors: Sequence[int], offsets: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """What a brand makes of which sentences, given where it is named and where it is advertised."""
     pairs = _nearest(mentions, anchors)
     within = [pair for pair in pairs if _words_between(offsets, *pair) <= _BRAND_REACH]
     if len(within) < _BRAND_LOCAL * len(pairs):
         return
     for pair in within:
         for number in range(min(pair), max(pair) + 1):
-            yield number, _BRAND if number in pair else _PROGRAMME_PRIOR
+            yield number, "the advertised name" if number in pair else "between mentions of what is advertised"
 
 
 def _nearest(numbers: Iterable[int], anchors: Sequence[int]) -> list[tuple[int, int]]:
@@ -446,7 +508,7 @@ def _words_between(offsets: Sequence[int], one: int, other: int) -> int:
     return offsets[last] - offsets[first]
 
 
-def _mentions(sentences: Sequence[_Sentence], brands: Iterable[str]) -> dict[str, list[int]]:
+def _mentions(sentences: Sequence[Sentence], brands: Iterable[str]) -> dict[str, list[int]]:
     """Which sentences name each brand, be it written in one word or in several ("capitalone", "Capital One")."""
     wanted = set(brands)
     mentions: dict[str, list[int]] = defaultdict(list)
@@ -468,13 +530,13 @@ def _mentions(sentences: Sequence[_Sentence], brands: Iterable[str]) -> dict[str
     return mentions
 
 
-def _best_path(sentences: Sequence[_Sentence]) -> list[bool]:
-    """Viterbi over two states; entering and leaving are cheap at a break, leaving where the show greets."""
-    programme, spot = 0.0, 0.0  # an episode begins with either
+def _best_path(sentences: Sequence[Sentence]) -> list[bool]:
+    """Viterbi over two states; an episode begins with programme and ends in either, changing is cheap at a break."""
+    programme, spot = 0.0, -math.inf
     came: list[tuple[bool, bool]] = []  # whether the best path to (programme, spot) came from spot
     for sentence in sentences:
         enter = _ENTER_AT_BREAK if sentence.at_break else _ENTER
-        leave = 1.0 if sentence.at_break else _LEAVE
+        leave = _LEAVE_AT_BREAK if sentence.at_break else _LEAVE
         to_programme_from_spot = spot - leave > programme
         to_spot_from_spot = spot >= programme - enter
         came.append((to_programme_from_spot, to_spot_from_spot))
@@ -502,11 +564,16 @@ def _runs(advertising: Sequence[bool]) -> list[tuple[int, int]]:
     return runs
 
 
-def _join_neighbours(sentences: Sequence[_Sentence], advertising: list[bool]) -> None:
-    """Drop stretches without proof, then close gaps around spots that are too short to be programme."""
+def _settle(sentences: Sequence[Sentence], advertising: list[bool]) -> None:
+    """Drop stretches that do not convince, then close gaps around spots that are too short to be programme."""
     for first, last in _runs(advertising):
         if not _convinces(sentences[first:last]):
             advertising[first:last] = [False] * (last - first)
+    for first, _ in _runs(advertising):
+        for number in range(first - 1, max(-1, first - 1 - _MAX_OPENINGS), -1):
+            if not _opens(sentences[number]):
+                break
+            advertising[number] = True
     for (first, last), (after, until) in itertools.pairwise(_runs(advertising)):
         gap = sentences[last:after]
         seconds = sentences[after].start_s - sentences[last - 1].end_s
@@ -520,49 +587,65 @@ def _join_neighbours(sentences: Sequence[_Sentence], advertising: list[bool]) ->
         advertising[runs[-1][1] :] = [True] * (len(sentences) - runs[-1][1])
 
 
-def _convinces(run: Sequence[_Sentence]) -> bool:
-    """Whether a stretch holds a proof, more than a mere address, and enough evidence in all.
+def _convinces(run: Sequence[Sentence]) -> bool:
+    """Whether a stretch holds a proof and enough evidence in all, or else very much.
 
-    One sign alone may be a slip of the tongue; a stretch of them is not.
+    One sign alone may be a slip of the tongue; a stretch of them is not. What an episode opens with and says again
+    is its teaser as often as a spot, so that repeating counts for nothing there.
     """
-    proofs = {name for sentence in run for _, name, _, proves in sentence.signs if proves}
-    offers = sum(name in _OFFERS for sentence in run for _, name, _, _ in sentence.signs)
-    return bool(proofs) and (not proofs <= _PLACES or offers >= 2) and sum(sentence.evidence for sentence in run) >= 2.0
+    evidence = sum(sentence.evidence for sentence in run)
+    proofs = {sign.name for sentence in run for sign in sentence.signs if sign.proves}
+    given = any(value > 0 for sentence in run for value in sentence.given.values())
+    if given or not proofs <= _PLACES:
+        return evidence >= _PROVEN
+    if run[0].start_s < _TEASER_S:
+        evidence -= sum(sentence.for_repeating for sentence in run)
+    return evidence >= _UNPROVEN
 
 
-def _is_filler(sentences: Sequence[_Sentence], limit: int) -> bool:
+def _opens(sentence: Sentence) -> bool:
+    """Whether a sentence before a spot is the question that it opens with: "Tired of high bills?"."""
+    return "opening" in sentence.features and not any(sign.kind == "talk" for sign in sentence.signs)
+
+
+def _is_filler(sentences: Sequence[Sentence], limit: int) -> bool:
     """Whether what stands beside a spot is too short for programme and greets nobody."""
     words = sum(len(sentence.folded) for sentence in sentences)
-    return words <= limit and not any(_WELCOME.search(sentence.text.lower()) for sentence in sentences)
+    return words <= limit and not any("greeting" in sentence.features for sentence in sentences)
 
 
-def _kind(run: Sequence[_Sentence]) -> Kind:
-    weights: dict[Kind, float] = {"ad": 0.0, "promo": 0.0, "self": 0.0}
+def _kind(run: Sequence[Sentence]) -> Kind:
+    votes: dict[Kind, float] = {"ad": 0.0, "promo": 0.0, "self": 0.0}
     for sentence in run:
-        for weight, name, kind, proves in sentence.signs:
-            weights[kind] += weight if proves and name not in _PLACES else weight / 6
-    return max(weights, key=lambda kind: weights[kind])
+        for sign in sentence.signs:
+            if sign.kind != "talk":
+                votes[sign.kind] += 4.0 if sign.proves and sign.name not in _PLACES else 0.5
+    return max(votes, key=lambda kind: votes[kind])
 
 
-def _spans(sentences: Sequence[_Sentence], advertising: Sequence[bool], segments: Sequence[Segment]) -> list[Span]:
+def _spans(sentences: Sequence[Sentence], advertising: Sequence[bool], segments: Sequence[Segment]) -> list[Span]:
     limit = max(segment.end_s for segment in segments)
     spans: list[Span] = []
     for first, last in _runs(advertising):
         run = sentences[first:last]
         start = max(0.0, min(sentence.start_s for sentence in run), spans[-1].end_s if spans else 0.0)
         end = min(limit, max(sentence.end_s for sentence in run))
-        if end <= start:
-            continue
-        signs: dict[str, float] = defaultdict(float)
-        for sentence in run:
-            for weight, name, _, _ in sentence.signs:
-                signs[name] += weight
-        names = sorted(signs, key=lambda name: -signs[name])[:4]
-        spans.append(Span(start_s=start, end_s=end, kind=_kind(run), sponsor=_sponsor(run), reason=", ".join(names)))
+        if end > start:
+            spans.append(Span(start_s=start, end_s=end, kind=_kind(run), sponsor=_sponsor(run), reason=_reason(run)))
     return spans
 
 
-def _sponsor(run: Sequence[_Sentence]) -> str | None:
+def _reason(run: Sequence[Sentence]) -> str:
+    """The signs of a stretch, those first that were found most, proofs counting for more."""
+    found: Counter[str] = Counter()
+    for sentence in run:
+        found.update({sign.name: 5 if sign.proves else 1 for sign in sentence.signs if sign.kind != "talk"})
+        found.update({name: 5 for name, value in sentence.given.items() if value > 0 and name != _PROVES})
+        found.update(name for name in sentence.features if name in _TOLD)
+    return ", ".join(name for name, _ in found.most_common(4)) or "wording"
+
+
+def _sponsor(run: Sequence[Sentence]) -> str | None:
     """The names that are credited or whose addresses are given, as the transcript writes them where it does."""
     found: dict[str, str] = {}
     for sentence in run:
@@ -574,7 +657,7 @@ def _sponsor(run: Sequence[_Sentence]) -> str | None:
     return ", ".join(list(found.values())[:6]) or None
 
 
-def _as_written(brand: str, run: Sequence[_Sentence]) -> str:
+def _as_written(brand: str, run: Sequence[Sentence]) -> str:
     for sentence in run:
         words = sentence.text.split()
         for at in range(len(words)):

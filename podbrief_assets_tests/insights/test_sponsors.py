@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from podbrief_assets.insights.candidates import Episode
+from podbrief_assets.insights.extractive import extract
 from podbrief_assets.insights.passages import content
+from podbrief_assets.insights.sponsor_repeats import Repeat
 from podbrief_assets.insights.sponsors import Span, find_sponsor_spans
 from podbrief_assets.transcripts.segment import Segment
 
@@ -27,6 +31,22 @@ def transcript(*texts: str, seconds: float = 8.0) -> list[Segment]:
     return [
         Segment(start_s=number * seconds, end_s=(number + 1) * seconds, text=text) for number, text in enumerate(texts)
     ]
+
+
+@dataclass(frozen=True)
+class Marked:
+    show: str
+    segments: list[Segment]
+    marks: list[tuple[float, float]]
+
+
+def marked(corpus: Path) -> list[Marked]:
+    found = []
+    for path in sorted((corpus / "ads").glob("*.json")):
+        read = json.loads(path.read_text(encoding="utf-8"))
+        segments = [Segment(start_s=s["start"], end_s=s["end"], text=s["text"]) for s in read["segments"]]
+        found.append(Marked(read["show"], segments, [(s["start"], s["end"]) for s in read["sponsor_spans"]]))
+    return found
 
 
 def left_of(segments: list[Segment], spans: list[Span]) -> str:
@@ -123,6 +143,31 @@ def test_the_show_notes_sharpen_what_the_words_leave_open() -> None:
     assert left_of(segments, noted) == " ".join([*TALK, *TALK])
 
 
+def test_a_chapter_that_the_show_notes_name_after_a_sponsor_is_expected_there() -> None:
+    spot = "Fabrikam ships coffee that is roasted on Tuesdays and tastes of it all week long."
+    segments = transcript(*TALK, spot, *TALK)
+    notes = "<p>(00:00) The dam</p><p>(00:32) Sponsor: Fabrikam</p><p>(00:40) The fish</p>"
+    assert find_sponsor_spans(segments) == []
+    (span,) = find_sponsor_spans(segments, show_notes=notes)
+    assert (span.start_s, span.end_s) == (pytest.approx(32.0), pytest.approx(40.0))
+    assert "chapter" in span.reason
+
+
+def test_what_other_episodes_repeat_needs_no_wording() -> None:
+    spot = "Mattias wakes at four, lights the oven with oak, and by six the whole street knows that the rye is out."
+    segments = transcript(*TALK, spot, *TALK[::-1])
+    assert find_sponsor_spans(segments) == []
+    found = find_sponsor_spans(segments, repeats=[Repeat(start_s=32.0, end_s=40.0, episodes=3)])
+    assert left_of(segments, found) == " ".join([*TALK, *TALK[::-1]])
+    assert "repeated in other episodes" in found[0].reason
+
+
+def test_a_greeting_that_every_episode_opens_with_is_a_formula() -> None:
+    hello = "Welcome back to the show where we read the old maps of the river and walk to what is left of it today."
+    segments = transcript(hello, *TALK)
+    assert find_sponsor_spans(segments, repeats=[Repeat(start_s=0.0, end_s=8.0, episodes=9)]) == []
+
+
 def test_nothing_comes_of_nothing() -> None:
     assert find_sponsor_spans([]) == []
     assert find_sponsor_spans(transcript("", " . . . ")) == []
@@ -146,38 +191,54 @@ def test_spans_are_in_order_apart_and_within_the_transcript(texts: list[str], se
 
 
 def test_the_marked_episodes_lose_their_spots_and_keep_their_words(corpus: Path) -> None:
-    """First depth: 95% of ad words and 0.3% of content were reached; the bounds leave room for honest changes."""
+    """With the weights that ship; benchmarks/sponsors.py leaves each show out in turn."""
     advertised = caught = programme = lost = 0
-    for path in sorted((corpus / "ads").glob("*.json")):
-        episode = json.loads(path.read_text(encoding="utf-8"))
-        segments = [Segment(start_s=s["start"], end_s=s["end"], text=s["text"]) for s in episode["segments"]]
-        spans = find_sponsor_spans(segments)
+    for episode in marked(corpus):
+        spans = find_sponsor_spans(episode.segments)
         episode_caught = episode_advertised = 0
-        for piece in segments:
+        for piece in episode.segments:
             count = len(piece.text.split())
             for index in range(count):
                 middle = piece.start_s + (piece.end_s - piece.start_s) * (index + 0.5) / count
-                marked = any(span["start"] <= middle < span["end"] for span in episode["sponsor_spans"])
+                spot = any(start <= middle < end for start, end in episode.marks)
                 found = any(span.start_s <= middle <= span.end_s for span in spans)
-                episode_advertised += marked
-                episode_caught += marked and found
-                programme += not marked
-                lost += found and not marked
+                episode_advertised += spot
+                episode_caught += spot and found
+                programme += not spot
+                lost += found and not spot
         # No show may be the one that the others carry.
-        assert episode_caught >= 0.85 * episode_advertised, path.name
+        assert episode_caught >= 0.85 * episode_advertised, episode.show
         advertised += episode_advertised
         caught += episode_caught
     assert advertised > 5000
-    assert caught / advertised >= 0.93
-    assert lost / programme <= 0.01
+    assert caught / advertised >= 0.95
+    assert lost / programme <= 0.02
 
 
-def test_shows_without_spots_are_left_alone(corpus: Path) -> None:
-    for name in ("oxide-and-friends", "ai-cloud-essentials"):
-        (path,) = (corpus / "ads").glob(f"{name}-*.json")
-        episode = json.loads(path.read_text(encoding="utf-8"))
-        segments = [Segment(start_s=s["start"], end_s=s["end"], text=s["text"]) for s in episode["segments"]]
-        assert find_sponsor_spans(segments) == []
+def test_no_accepted_excerpt_overlaps_a_marked_spot(corpus: Path) -> None:
+    accepted = 0
+    for episode in marked(corpus):
+        about = Episode(episode_id="e", show_id="s", show_title=episode.show, title="", language="en")
+        found = extract(about, content(episode.segments, find_sponsor_spans(episode.segments)))
+        accepted += len(found)
+        for excerpt in found:
+            assert not any(excerpt.start_s < end and start < excerpt.end_s for start, end in episode.marks)
+    assert accepted
+
+
+def test_shows_without_spots_lose_only_what_they_ask_for_themselves(corpus: Path) -> None:
+    for episode in marked(corpus):
+        if not episode.marks:
+            kinds = [(span.kind, span.reason) for span in find_sponsor_spans(episode.segments)]
+            assert all(kind == "self" or "sponsor credit" in reason for kind, reason in kinds), episode.show
+
+
+def test_an_hour_is_read_in_well_under_a_second(corpus: Path) -> None:
+    for episode in marked(corpus):
+        started = time.process_time()
+        find_sponsor_spans(episode.segments)
+        hours = max(1.0, episode.segments[-1].end_s / 3600)
+        assert time.process_time() - started < 1.0 * hours
 
 
 @pytest.mark.parametrize(
