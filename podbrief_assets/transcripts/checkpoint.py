@@ -46,13 +46,13 @@ class Checkpoint:
         Args:
             free_bytes: Of the GPU's memory, with the model in it.
         """
-        if asked or not device.startswith("cuda"):
-            return asked or speech.CPU_BATCH
+        if asked:
+            return asked
         if not self.width:
             return None
-        item = 4 if precision == "float32" else 2
+        item = 4 if precision in ("float32", "int8") else 2
         window = whisper.window_bytes(self.width, self.layers, item)
-        return max(min(int(free_bytes * speech.SHARE_OF_MEMORY) // window, speech.MAX_GPU_BATCH), 1)
+        return speech.fitting_batch(window, free_bytes if device.startswith("cuda") else None)
 
 
 def read(name: str, weights: models.Weights) -> Checkpoint:

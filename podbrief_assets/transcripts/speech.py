@@ -59,11 +59,13 @@ _BATCHES: Final = 2
 _QUEUED: Final = 32
 # Where recordings come slowly, as from a network, the model does not wait for full batches.
 _PATIENCE_S: Final = 0.5
-CPU_BATCH: Final = 16  # 8 takes 2% more time
-MAX_GPU_BATCH: Final = 128
+# On a processor more is no faster (8 take 2% more time than 16), and as much memory is taken by each core's batch.
+_CPU_BATCH: Final = 16
+_CPU_BATCH_BYTES: Final = 370 * 2**20
+_MAX_GPU_BATCH: Final = 128
 _MAX_CPU_WORKERS: Final = 8
 _MAX_OPENERS: Final = 12  # a core opens and cuts 200 to 400 seconds a second
-SHARE_OF_MEMORY: Final = 0.4  # for a batch, of what a GPU has free; two are on the way
+_SHARE_OF_MEMORY: Final = 0.4  # for a batch, of what a GPU has free; two are on the way
 # A recording's language is told from so many of its windows.
 _WINDOWS_FOR_LANGUAGE: Final = 4
 
@@ -128,6 +130,18 @@ class Transcription:
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def fitting_batch(window_bytes: int, free_bytes: int | None) -> int:
+    """How many windows go through a model at once.
+
+    Args:
+        window_bytes: Memory that one takes.
+        free_bytes: Of a GPU's memory, with the model in it; None on a processor.
+    """
+    if free_bytes is None:
+        return max(min(_CPU_BATCH_BYTES // window_bytes, _CPU_BATCH), 1)
+    return max(min(int(free_bytes * _SHARE_OF_MEMORY) // window_bytes, _MAX_GPU_BATCH), 1)
 
 
 # ── what to believe ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -463,12 +477,12 @@ class SpeechRecognizer:
     def _batch(self) -> int:
         if self.batch_size:
             return self.batch_size
-        if not self._on.startswith("cuda"):
-            return CPU_BATCH
-        import torch  # noqa: PLC0415
+        free = None
+        if self._on.startswith("cuda"):
+            import torch  # noqa: PLC0415
 
-        free, _ = torch.cuda.mem_get_info(self._on)
-        return max(min(int(free * SHARE_OF_MEMORY) // self._engine.window_bytes(), MAX_GPU_BATCH), 1)
+            free, _ = torch.cuda.mem_get_info(self._on)
+        return fitting_batch(self._engine.window_bytes(), free)
 
     @property
     def _room(self) -> int:

@@ -930,3 +930,12 @@ def test_the_goodbye_after_a_window_that_the_model_ended_early_is_heard(tiny: Pa
     # Its last window holds a sentence, a change of speaker, and a goodbye, which tiny.en leaves out at first.
     heard = SpeechRecognizer(str(tiny), device="cpu").listen(SAMPLE / "audio/the-depot-that-did-not-grow.opus")
     assert "thank you for listening" in " ".join(segment.text for segment in heard.segments[-3:]).lower()
+
+
+@pytest.mark.parametrize(
+    ("window_mb", "free_gb", "batch"),
+    [(23, None, 16), (37, None, 10), (400, None, 1), (77, 130, 128), (77, 8, 41), (77, 0.01, 1)],
+    ids=["tiny", "base", "huge", "a large GPU", "a small GPU", "a full GPU"],
+)
+def test_as_many_windows_go_at_once_as_fit(window_mb: int, free_gb: float | None, batch: int) -> None:
+    assert speech.fitting_batch(window_mb * 10**6, None if free_gb is None else int(free_gb * 10**9)) == batch
