@@ -15,6 +15,7 @@ one deletes it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -184,14 +185,15 @@ class Recordings:
             try:
                 # Onto a folder only while that is empty, as it is for a moment when its recording is deleted.
                 folder.rename(place)
-            except OSError:
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    os.close(lock)
+                    raise
                 if stored := self.held(got.digest):
                     os.close(lock)
                     shutil.rmtree(folder)
                     return stored
-                if not place.is_dir():
-                    os.close(lock)
-                    raise
+                # It was deleted since, perhaps with its folder: the place is free, or will be.
             else:
                 return Stored(place / got.path.name, got.digest, lock)
 
