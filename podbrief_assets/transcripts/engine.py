@@ -110,7 +110,7 @@ def load(name: str, device: str, precision: str, compiled: bool = False) -> Engi
         name: A folder, a packaged model or a name on the hub.
         device: As torch names it.
         precision: One of `PRECISIONS`.
-        compiled: Whether to compile what can be, by `torch.compile`.
+        compiled: Whether to compile the encoder, by `torch.compile`, on a GPU.
 
     Raises:
         ModelMissing: there are no weights.

@@ -71,7 +71,7 @@ class Parakeet:
         complete(name, weights, told)
         processor = AutoProcessor.from_pretrained(weights.address)
         self._model = model.to(device).eval()
-        if compiled:
+        if compiled and device.startswith("cuda"):
             self._model.encoder.compile()
         self._features, self._tokenizer = processor.feature_extractor, processor.tokenizer
         self._mel = self._features.mel_filters.to(device)

@@ -292,7 +292,7 @@ class SpeechRecognizer:
         dtype: `float32`, `float16`, `bfloat16`, `int8` (on a processor), or `auto`: float16 on a GPU; on a
             processor bfloat16 where it has instructions for it, else int8 for narrow models and float32 for others.
         batch_size: Windows at once; 0 for as many as are fast and fit the memory.
-        compiled: Whether to compile the encoder, which takes a minute and pays on a GPU with hours of audio to hear.
+        compiled: Whether to compile the encoder on a GPU, which takes a minute and pays with hours of audio to hear.
         word_times: Whether a transcription brings every word with its time.
     """
 

@@ -82,7 +82,7 @@ class Whisper:
         self.precision = precision
         with torch.inference_mode():
             self._network = _Network(model, processor.feature_extractor.mel_filters, device, precision)
-        if compiled:
+        if compiled and device.startswith("cuda"):  # on a processor what attends can't be compiled
             self._network.compile()
         self._end: int = generation.eos_token_id
         # The token before <|notimestamps|> stands for "no speech", whatever it is called.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -299,3 +300,17 @@ def test_a_gpu_understands_the_president_in_sixteen_bits(tiny: Path, corpus: Pat
     sound = audio.decode(corpus / "audio/faster-whisper/jfk.flac")
     for guess in loaded.hear([sound, silence(3), sound], ["en"] * 3, 0.0)[::2]:
         assert plain_words(guess.text) == JFK
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler on a processor")
+def test_a_compiled_encoder_gives_the_same_states_for_any_number_of_windows(tiny: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    network = _loaded(tiny, "float32")._network
+    rng = np.random.default_rng(0)
+    sounds = [(rng.standard_normal(RATE * 20) * 0.1).astype(np.float32) for _ in range(3)]
+    with torch.inference_mode():
+        plain = network.encoded(sounds)
+        network.compile()
+        assert torch.allclose(plain, network.encoded(sounds), atol=1e-3)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0, "else it was read as ever"
