@@ -310,7 +310,8 @@ _TOKENIZER: Final = {
 
 
 def _generation(config: Mapping[str, Any], special: Mapping[str, int]) -> dict[str, Any]:
-    languages = {token: number for token, number in special.items() if number in set(config.get("lang_ids") or ())}
+    spoken = set(config.get("lang_ids") or ())
+    languages = {token: number for token, number in special.items() if number in spoken}
     # English-only models carry the tokens of languages too, and were never taught them.
     many = special[_END_OF_TEXT] != _ENGLISH_END_OF_TEXT
     return {

@@ -345,6 +345,8 @@ def heard(
         done: Told of each episode without a publisher's words: `recognised`, `known` or `failed`. Called from whichever
             thread the recogniser takes recordings from.
     """
+    if not any(map(_to_hear, episodes, rows)):
+        return Heard(list(rows))  # even the recogniser's name may take torch, and seconds
     memory = _Memory(cache, recognizer.name, now)
     hearings, unknown = _recalled(episodes, rows, memory)
     for number in hearings:
@@ -368,6 +370,11 @@ def heard(
     )
 
 
+def _to_hear(episode: dict[str, Any], row: dict[str, Any]) -> bool:
+    """Whether an episode without a publisher's words has audio."""
+    return row["origin"] == "none" and bool(episode["audio_url"])
+
+
 def _recalled(
     episodes: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]], memory: _Memory
 ) -> tuple[dict[int, _Hearing], list[int]]:
@@ -375,7 +382,7 @@ def _recalled(
     hearings: dict[int, _Hearing] = {}
     unknown = []
     for number, (episode, row) in enumerate(zip(episodes, rows, strict=True)):
-        if row["origin"] != "none" or not episode["audio_url"]:
+        if not _to_hear(episode, row):
             continue
         kept = memory.recall(episode)
         if episode["duplicate_of"]:

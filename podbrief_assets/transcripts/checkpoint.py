@@ -36,9 +36,7 @@ class Checkpoint:
         """What it would compute in on `device`."""
         if self.family == "whisper":
             return whisper.precision_of(asked, device, self.width)
-        if asked in ("auto", "int8"):
-            return "bfloat16" if engine.has_bfloat16(device) else "float32"
-        return asked
+        return parakeet.precision_of(asked, device)
 
     def batch(self, asked: int, device: str, precision: str, free_bytes: int) -> int | None:
         """How many windows would go through it at once; None where that is known only once it is loaded.

@@ -7,7 +7,6 @@ Doesn't: the families (`whisper.py`, `parakeet.py`), voice activity (`activity.p
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from podbrief_assets import models
 from podbrief_assets.errors import PermanentFailure, TransientFailure
+from podbrief_assets.transcripts import languages
 from podbrief_assets.transcripts.audio import Samples
 
 PRECISIONS: Final = ("auto", "float32", "bfloat16", "float16", "int8")
@@ -262,5 +262,5 @@ _ALIASES: Final = {
 
 def two_letters(language: str | None) -> str:
     """The first part of a language tag, as the models know it: `de-AT` is `de`; empty where it names no language."""
-    code = re.split(r"[-_]", (language or "").strip().lower())[0]
+    code = languages.primary(language or "")
     return _ALIASES.get(code, code)

@@ -49,6 +49,13 @@ _NO_SPREAD: Final = 1e-5
 _Heard = tuple[list[int], list[float], float, float]
 
 
+def precision_of(asked: str, device: str) -> str:
+    """What a model computes in on `device`, where `asked` is one of `engine.PRECISIONS`."""
+    if asked in ("auto", "int8"):
+        return "bfloat16" if has_bfloat16(device) else "float32"
+    return asked
+
+
 class Parakeet:
     """A checkpoint of Parakeet's family; see `engine.Engine`."""
 
@@ -60,9 +67,7 @@ class Parakeet:
         from transformers import AutoConfig, AutoProcessor, ParakeetForCTC, ParakeetForTDT  # noqa: PLC0415
 
         self._torch, self._name, self._device = torch, name, device
-        if precision in ("auto", "int8"):
-            precision = "bfloat16" if has_bfloat16(device) else "float32"
-        self.precision = precision
+        self.precision = precision = precision_of(precision, device)
         config = AutoConfig.from_pretrained(weights.address)
         self._tdt = config.model_type == "parakeet_tdt"
         # Typed loosely: what comes back depends on the last argument.

@@ -72,9 +72,6 @@ _WINDOWS_FOR_LANGUAGE: Final = 4
 # Frames of 32 ms before and after those that are surely speech, in which a word may begin or end softly.
 _BEGINS_SOFTLY: Final = 3
 _LETS_GO: Final = 1
-_PAUSE_S: Final = 2.0
-_MAX_SENTENCE_S: Final = 30.0
-_MAX_SENTENCE_WORDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +222,9 @@ def sentences(words: Sequence[Word]) -> list[Segment]:
         if (
             following is None
             or settling.ends_sentence(text)
-            or following.start_s - word.end_s > _PAUSE_S
-            or following.end_s - begun[0].start_s > _MAX_SENTENCE_S
-            or len(begun) >= _MAX_SENTENCE_WORDS
+            or following.start_s - word.end_s > settling.MAX_GAP_S
+            or following.end_s - begun[0].start_s > settling.MAX_JOINED_S
+            or len(begun) >= settling.MAX_JOINED_WORDS
         ):
             if text:
                 ends_s = max(each.end_s for each in begun)
