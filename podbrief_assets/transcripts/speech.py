@@ -52,6 +52,7 @@ TEMPERATURES: Final = (0.0, 0.4, 0.8)
 TEMPERATURES_OF_HALVES: Final = (0.0, 0.6)
 _SHORTEST_TO_HALVE_S: Final = 4.0
 _SHORTEST_REST_S: Final = 1.0
+_LEAST_HEARD_S: Final = 0.5
 
 # So many batches are filled before any is heard: the more, the more alike the windows of one.
 _BATCHES: Final = 2
@@ -181,7 +182,6 @@ def rest(guess: Guess, window: Window) -> Window | None:
     """
     first = int((guess.words[-1].end_s if guess.words else 0.0) / FRAME_S)
     left = window.speech[first:]
-    # The rest is shorter each time, so this ends.
     if not first or np.count_nonzero(left >= BEGINS) * FRAME_S < _SHORTEST_REST_S:
         return None
     return window.part(first, len(window.speech))
@@ -391,6 +391,9 @@ class SpeechRecognizer:
             job.words.extend(in_speech(guess.words, window))
             if (unheard := rest(guess, window)) is None:
                 return []
+            if window.length_s - unheard.length_s < _LEAST_HEARD_S:  # or a window could be heard a thousand times
+                job.dropped.append(_dropped(unheard, "the model falls silent while somebody speaks"))
+                return []
             job.retried += 1
             job.waiting += 1
             return [_Task(job, unheard, halved=True)]
@@ -400,7 +403,7 @@ class SpeechRecognizer:
         elif halve:
             follow = [_Task(job, half, halved=True) for half in window.halves() if len(half.samples)]
         else:
-            job.dropped.append(Dropped(round(window.start_s, 2), round(window.end_s, 2), why or ""))
+            job.dropped.append(_dropped(window, why or ""))
             follow = []
         job.waiting += len(follow)
         return follow
@@ -512,6 +515,10 @@ def _one_thread() -> None:
         beside = threading.Thread(target=torch.set_num_threads, args=(before,))
         beside.start()
         beside.join()
+
+
+def _dropped(window: Window, why: str) -> Dropped:
+    return Dropped(round(window.start_s, 2), round(window.end_s, 2), why)
 
 
 def _alone(error: PodbriefError) -> PodbriefError:

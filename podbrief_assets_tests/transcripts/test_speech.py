@@ -939,3 +939,14 @@ def test_the_goodbye_after_a_window_that_the_model_ended_early_is_heard(tiny: Pa
 )
 def test_as_many_windows_go_at_once_as_fit(window_mb: int, free_gb: float | None, batch: int) -> None:
     assert speech.fitting_batch(window_mb * 10**6, None if free_gb is None else int(free_gb * 10**9)) == batch
+
+
+def test_a_model_that_says_next_to_nothing_each_time_is_not_asked_for_ever(studio: Studio) -> None:
+    brief = Guess((Word(0.0, 0.1, " n0"),), -0.1, 0.0)
+    scripted = Scripted(lambda numbers, sound, temperature: brief)
+    outcome = _outcomes(studio.recogniser(scripted), [studio.add("a", counting(0, 8))])["a"]
+    assert isinstance(outcome, Transcription)
+    (dropped,) = outcome.dropped
+    assert dropped.why == "the model falls silent while somebody speaks"
+    assert dropped.start_s < 1 and dropped.end_s > 7
+    assert len(scripted.calls) == 1
