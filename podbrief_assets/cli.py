@@ -528,6 +528,49 @@ def _print_places(home: Home, reports: "Sequence[DayReport]") -> None:
 # ------------------------------------------------------------------------------------------------- sample and doctor
 
 
+@app.command()
+def evaluate(
+    corpus: Annotated[
+        Path, typer.Option(help="Folder with real transcripts and labelled sets.", show_default=True)
+    ] = Path("../shared/corpus"),
+    labels: Annotated[
+        Path | None, typer.Option(help="Folder with verdicts; else those that podbrief brings.", show_default=False)
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A section to measure; may be given several times.", show_default=False)
+    ] = None,
+) -> None:
+    """Measure how good the choices are: advertising, excerpts, grounding, duplicates, scores.
+
+    Every figure beside the goal that it has to reach. Sections whose labelled data is not there are named and left out.
+    Exit status 1 where a figure misses its goal or nothing could be measured.
+    """
+    from podbrief_assets.evaluation.figures import LABELS, SECTIONS, LabelledData, LabelsMissing, section
+
+    if unknown := sorted(set(only or ()) - set(SECTIONS)):
+        raise BadArgument(f"there is no section {unknown[0]}", f"give one of {', '.join(SECTIONS)}")
+    data = LabelledData(corpus=corpus, labels=labels or LABELS)
+    measured = missed = 0
+    for name in (one for one in SECTIONS if not only or one in only):
+        with err.status(f"measuring {name}"):
+            try:
+                found = list(section(name, data))
+            except LabelsMissing as error:
+                err.print(f"[yellow]{name}: not measured: {_plain(str(error))}[/]")
+                continue
+        out.print(f"[bold]{name}[/]")
+        for figure in found:
+            goal = f"{figure.goal.bound} {figure.shown(figure.goal.value)}" if figure.goal else ""
+            verdict = "" if not figure.goal else "[green]reached[/]" if figure.met else "[bold red]missed[/]"
+            parts = [f"  {figure.shown():>9}  {_plain(figure.name)}", f"{verdict} {goal}".strip(), _plain(figure.note)]
+            out.print(" · ".join(part for part in parts if part), soft_wrap=True)
+        measured += len(found)
+        missed += sum(not figure.met for figure in found)
+    if missed or not measured:
+        _complain(f"{missed} of {measured} figures miss their goal" if measured else "nothing could be measured")
+        raise typer.Exit(1)
+
+
 @app.command("sample")
 def sample_run(
     folder: Annotated[Path, typer.Option(help="Where the sample lies.")] = Path("data/sample"),
