@@ -23,6 +23,8 @@ from upath import UPath
 
 from podbrief_assets import cli, partitions
 from podbrief_assets.episodes import feed_state, shows
+from podbrief_assets.evaluation import sponsors as evaluation_sponsors
+from podbrief_assets.evaluation.figures import Figure, Goal, LabelledData
 from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.storage import Lake
@@ -764,3 +766,34 @@ def test_a_query_that_met_a_file_being_merged_is_asked_again(capsys: pytest.Capt
     connection = Removing()
     cli._print_query(connection, "SELECT 1 AS one, ['a'] AS many")
     assert capsys.readouterr().out == 'one,many\n1,"[""a""]"\n' and connection.asked == 2
+
+
+def test_evaluate_says_which_labelled_data_is_missing_and_measures_nothing_then(tmp_path: Path) -> None:
+    result = podbrief("evaluate", "--corpus", str(tmp_path), "--only", "sponsors", status=1)
+    assert "sponsors: not measured: there is no" in result.output.replace("\n", "")
+    assert "nothing could be measured" in result.output
+
+
+def test_evaluate_knows_its_sections() -> None:
+    assert "give one of" in podbrief("evaluate", "--only", "tea leaves", status=2).output
+
+
+def test_evaluate_shows_a_figure_beside_its_goal_and_fails_where_one_is_missed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    goal = Goal(bound="at least", value=0.6)
+
+    def measured(data: LabelledData) -> list[Figure]:
+        return [
+            Figure(name="share accepted", value=value, form="share", goal=goal, note="of 50") for value in shares
+        ] + [Figure(name="judged", value=1234.0, form="count")]
+
+    monkeypatch.setattr(evaluation_sponsors, "figures", measured)
+    shares = [0.625]
+    reached = podbrief("evaluate", "--corpus", str(tmp_path), "--only", "sponsors").output
+    assert "62.5%  share accepted · reached at least 60.0% · of 50" in reached
+    assert "1,234  judged" in reached
+    shares.append(0.5)
+    missed = podbrief("evaluate", "--corpus", str(tmp_path), "--only", "sponsors", status=1).output
+    assert "50.0%  share accepted · missed at least 60.0% · of 50" in missed
+    assert "1 of 3 figures miss their goal" in missed

@@ -17,7 +17,10 @@ from podbrief_assets.errors import PermanentFailure
 LABELS = Path(__file__).parent / "labels"
 
 # Section by section, in the pipeline's order; the modules are imported when they are asked for.
-SECTIONS: tuple[str, ...] = ()
+SECTIONS: tuple[str, ...] = ("sponsors",)
+
+
+Form = Literal["share", "count", "number"]
 
 
 class LabelsMissing(PermanentFailure):
@@ -86,7 +89,7 @@ class Figure:
 
     name: str
     value: float
-    form: Literal["share", "count", "number"] = "number"
+    form: Form = "number"
     goal: Goal | None = None
     note: str = ""
 

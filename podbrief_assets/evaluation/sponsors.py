@@ -1,34 +1,26 @@
 """Advertising in transcripts, on shows that the detector never saw.
 
-Proves, over the seven recognised episodes with hand-marked advertising in `ads` of the corpus, one show left out at a
-time (its episode teaches no weight, and a pattern that only its words satisfy is muted), without any model call, that
+Belongs here: what is caught and lost where one show is left out at a time (its episode teaches no weight, and a pattern
+that only its words satisfy is muted), excerpts that overlap a mark, and spots that repetition alone finds.
+Doesn't: finding advertising (`insights/sponsors.py`), fitting its weights (`sponsor_fit.py`).
 
-- at least 90 % of the words of advertising are caught, pooled over the episodes;
-- at most 3 % of the words of programme are lost with them;
-- with the weights that ship, no excerpt that is accepted overlaps a marked advertisement; left out likewise;
-- of spots put into episodes of one show, repetition alone, without any wording, finds at least 80 %.
-
-Exits with 1 where one of these fails. Beside them it prints what was published for these data: precision, recall and
-F0.5 of spans, a found one matching a marked one where their intersection is at least half of their union. The marks
-leave most self-promotion unmarked, so what is found as `self` counts as lost words and not as a span. Intervals are the
-middle 95 % of 2,000 resamples of the episodes: seven are few, and they are wide. What is left out is only what is
-fitted: the classes of wording and the costs of the path were chosen with all seven in view.
-
-    python benchmarks/sponsors.py [--corpus ../shared/corpus] [--list]
+A span that is found matches a marked one where their intersection is at least half of their union. The marks leave
+most self-promotion unmarked, so what is found as `self` counts as lost words and not as a span. What is left out is
+only what is fitted: the classes of wording and the costs of the path were chosen with all seven episodes in view.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from fit_sponsors import CORPUS, Episode, examples, fit, marked_episodes, talk, talk_examples, typed_transcript
 
+from podbrief_assets.evaluation.corpus import MarkedEpisode, marked_episodes, typed_transcript
+from podbrief_assets.evaluation.figures import Figure, Form, Goal, LabelledData
+from podbrief_assets.evaluation.fitting import interval
+from podbrief_assets.evaluation.sponsor_fit import examples, fit, talk, talk_examples
 from podbrief_assets.insights import candidates, extractive
 from podbrief_assets.insights.passages import content
 from podbrief_assets.insights.sponsor_repeats import fingerprint, repeated
@@ -39,8 +31,7 @@ from podbrief_assets.transcripts.segment import Segment
 
 CAUGHT, LOST, REPEATED = 0.90, 0.03, 0.80
 MATCH = 0.5
-RESAMPLES = 2000
-PUBLISHED = "published for these data: best large model F0.5 0.82; open model of 20 billion parameters F1 0.54"
+PUBLISHED = "published for these data: best large model 0.82"
 
 
 @dataclass(frozen=True)
@@ -59,6 +50,16 @@ class Score:
         return Score(*(mine + theirs for mine, theirs in zip(vars(self).values(), vars(other).values(), strict=True)))
 
     @property
+    def caught_share(self) -> float:
+        """Of the words of advertising, those caught; nan where there are none."""
+        return self.caught / self.spot_words if self.spot_words else float("nan")
+
+    @property
+    def lost_share(self) -> float:
+        """Of the words of programme, those taken for advertising."""
+        return self.lost / self.talk_words
+
+    @property
     def precision(self) -> float:
         """Of the spans found, those that are marked; 1 where none is found."""
         return self.matched / self.found if self.found else 1.0
@@ -73,17 +74,8 @@ class Score:
         below = beta**2 * self.precision + self.recall
         return (1 + beta**2) * self.precision * self.recall / below if below else 0.0
 
-    def row(self, name: str) -> str:
-        """A line of the table."""
-        caught = f"{self.caught / self.spot_words:7.1%}" if self.spot_words else "      -"
-        return (
-            f"{name:24s} {caught} of {self.spot_words:5d}  {self.lost / self.talk_words:6.2%} of {self.talk_words:6d}  "
-            f"{self.matched:2d}/{self.found:2d}/{self.marked:2d}   "
-            f"{self.precision:.2f} {self.recall:.2f} {self.f(0.5):.2f}"
-        )
 
-
-def score(episode: Episode, spans: Sequence[Span]) -> Score:
+def score(episode: MarkedEpisode, spans: Sequence[Span]) -> Score:
     """Compare what is found with what is marked."""
     spot_words = caught = talk_words = lost = 0
     for segment in episode.segments:
@@ -104,7 +96,7 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
     return both / (one[1] - one[0] + other[1] - other[0] - both)
 
 
-def known_elsewhere(episodes: Sequence[Episode], left_out: str) -> list[Sign]:
+def known_elsewhere(episodes: Sequence[MarkedEpisode], left_out: str) -> list[Sign]:
     """The signs without the patterns that only the show left out satisfies."""
     texts = {e.show: [plain(one) for segment in e.segments for one in sentences(segment.text)] for e in episodes}
     kept = []
@@ -124,7 +116,7 @@ def _found(pattern: str, texts: Sequence[str]) -> bool:
     return any(search(text) for text in texts)
 
 
-def left_out(corpus: Path, episodes: Sequence[Episode]) -> dict[str, list[Span]]:
+def left_out(corpus: Path, episodes: Sequence[MarkedEpisode]) -> dict[str, list[Span]]:
     """By show, what is found in it by a detector that learned from the others."""
     learned = {episode.show: examples(episode, signs()) for episode in episodes}
     programme = talk_examples(talk(corpus), signs())
@@ -138,28 +130,7 @@ def left_out(corpus: Path, episodes: Sequence[Episode]) -> dict[str, list[Span]]
     return found
 
 
-def intervals(scores: Sequence[Score]) -> str:
-    """The middle 95 % of what other draws of seven episodes would have given."""
-    chance = np.random.default_rng(7)
-    drawn = []
-    for _ in range(RESAMPLES):
-        total = sum((scores[int(one)] for one in chance.integers(0, len(scores), len(scores))), Score())
-        if total.spot_words:
-            drawn.append(
-                (
-                    total.caught / total.spot_words,
-                    total.lost / total.talk_words,
-                    total.precision,
-                    total.recall,
-                    total.f(0.5),
-                )
-            )
-    low, high = np.percentile(np.array(drawn), [2.5, 97.5], axis=0)
-    names = ("caught", "lost", "precision", "recall", "F0.5")
-    return "  ".join(f"{name} {a:.3f} to {b:.3f}" for name, a, b in zip(names, low, high, strict=True))
-
-
-def excerpts_overlapping(episode: Episode, spans: Sequence[Span]) -> tuple[int, int]:
+def excerpts_overlapping(episode: MarkedEpisode, spans: Sequence[Span]) -> tuple[int, int]:
     """How many excerpts are accepted, and how many of them overlap a marked advertisement."""
     about = candidates.Episode(
         episode_id=episode.show, show_id=episode.show, show_title=episode.show, title="", language="en"
@@ -169,7 +140,7 @@ def excerpts_overlapping(episode: Episode, spans: Sequence[Span]) -> tuple[int, 
     return len(found), len(overlapping)
 
 
-def spliced(corpus: Path, episodes: Sequence[Episode], noise: float = 0.05) -> tuple[int, int, int, int]:
+def spliced(corpus: Path, episodes: Sequence[MarkedEpisode], noise: float = 0.05) -> tuple[int, int, int, int]:
     """Put marked spots into episodes of one show, each into three, every twentieth word misheard.
 
     Returns the words of spots and those found by repetition alone, the words of programme and those found so.
@@ -207,7 +178,7 @@ def spliced(corpus: Path, episodes: Sequence[Episode], noise: float = 0.05) -> t
     return spot_words, caught, talk_words, lost
 
 
-def _spoken(episode: Episode, mark: tuple[float, float]) -> list[str]:
+def _spoken(episode: MarkedEpisode, mark: tuple[float, float]) -> list[str]:
     return [
         word
         for segment in episode.segments
@@ -216,54 +187,64 @@ def _spoken(episode: Episode, mark: tuple[float, float]) -> list[str]:
     ]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, default=CORPUS)
-    parser.add_argument("--list", action="store_true", help="print every span that is found")
-    options = parser.parse_args()
-    episodes = marked_episodes(options.corpus)
-    found = left_out(options.corpus, episodes)
+def figures(data: LabelledData) -> Iterator[Figure]:
+    """Words caught and lost, spans, excerpts that overlap a mark, and what repetition finds.
+
+    Raises:
+        LabelsMissing: there are no marked episodes.
+    """
+    episodes = marked_episodes(data.of_corpus("ads"))
+    found = left_out(data.corpus, episodes)
     scores = [score(episode, found[episode.show]) for episode in episodes]
     pooled = sum(scores, Score())
-    print("one show left out at a time")
-    print(f"{'':24s} {'ad words caught':>16s}  {'content words lost':>16s}  hit/found/marked  P    R    F0.5")
-    for episode, one in zip(episodes, scores, strict=True):
-        print(one.row(episode.show))
-        for span in found[episode.show] if options.list else ():
-            print(f"    {span.start_s:8.1f} to {span.end_s:8.1f}  {span.kind:5s} {span.sponsor or '-'}: {span.reason}")
-    print(pooled.row("pooled"), f" F1 {pooled.f(1):.2f}")
-    print("95 % of resamples:", intervals(scores))
-    print(PUBLISHED)
 
-    started = time.perf_counter()
-    shipped = {e.show: find_sponsor_spans(e.segments, show_notes=e.description) for e in episodes}
-    seconds = time.perf_counter() - started
-    print(sum((score(e, shipped[e.show]) for e in episodes), Score()).row("as it ships, not held out"))
-    words = pooled.spot_words + pooled.talk_words
-    print(f"{words} words in {seconds:.1f} s")
+    def figure(
+        name: str, of: Callable[[Score], float], form: Form = "number", goal: Goal | None = None, note: str = ""
+    ) -> Figure:
+        low, high = interval(lambda rows: of(sum((scores[int(row)] for row in rows), Score())), len(scores))
+        bare = Figure(name=name, value=of(pooled), form=form, goal=goal)
+        over = f"{bare.shown(low)} to {bare.shown(high)} over resamples of the {len(scores)} episodes"
+        return replace(bare, note=f"{note}; {over}" if note else over)
 
-    overlaps = 0
-    for name, spans in (("as it ships", shipped), ("left out", found)):
-        counts = [excerpts_overlapping(episode, spans[episode.show]) for episode in episodes]
-        overlaps += sum(bad for _, bad in counts)
-        accepted, bad = (sum(column) for column in zip(*counts, strict=True))
-        print(f"excerpts accepted, {name}: {accepted}, overlapping a mark: {bad}")
-
-    spot_words, caught, talk_words, lost = spliced(options.corpus, episodes)
-    print(
-        f"by repetition alone, spots put into 8 episodes of a show: {caught / spot_words:.1%} of {spot_words} words, "
-        f"{lost / talk_words:.2%} of {talk_words} words of programme"
+    yield figure(
+        "words of advertising caught, each show left out in turn",
+        lambda one: one.caught_share,
+        "share",
+        Goal(bound="at least", value=CAUGHT),
+        f"of {pooled.spot_words:,}",
     )
-    holds = {
-        f"at least {CAUGHT:.0%} of ad words caught": pooled.caught >= CAUGHT * pooled.spot_words,
-        f"at most {LOST:.0%} of content words lost": pooled.lost <= LOST * pooled.talk_words,
-        "no accepted excerpt overlaps a mark": overlaps == 0,
-        f"at least {REPEATED:.0%} of spliced spots found by repetition": caught >= REPEATED * spot_words,
-    }
-    for claim, held in holds.items():
-        print("holds " if held else "FAILS ", claim)
-    return 0 if all(holds.values()) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    yield figure(
+        "words of programme lost",
+        lambda one: one.lost_share,
+        "share",
+        Goal(bound="at most", value=LOST),
+        f"of {pooled.talk_words:,}",
+    )
+    yield figure("precision of spans", lambda one: one.precision)
+    yield figure("recall of spans", lambda one: one.recall)
+    yield figure("F0.5 of spans", lambda one: one.f(0.5), note=PUBLISHED)
+    for episode, one in zip(episodes, scores, strict=True):
+        caught = f"{one.caught_share:.1%} of {one.spot_words:,} words of advertising caught, " if one.spot_words else ""
+        yield Figure(
+            name=f"F0.5 of spans in {episode.show}",
+            value=one.f(0.5),
+            note=f"{caught}{one.lost_share:.2%} of programme lost, "
+            f"{one.matched} matched of {one.found} found and {one.marked} marked",
+        )
+    shipped = {one.show: find_sponsor_spans(one.segments, show_notes=one.description) for one in episodes}
+    counts = [excerpts_overlapping(one, spans[one.show]) for spans in (shipped, found) for one in episodes]
+    yield Figure(
+        name="accepted excerpts that overlap a mark",
+        value=sum(bad for _, bad in counts),
+        form="count",
+        goal=Goal(bound="at most", value=0),
+        note=f"of {sum(accepted for accepted, _ in counts)}, with the weights that ship and left out",
+    )
+    spot_words, caught_words, talk_words, lost_words = spliced(data.corpus, episodes)
+    yield Figure(
+        name="words of spots found by repetition alone, put into eight episodes of a show",
+        value=caught_words / spot_words,
+        form="share",
+        goal=Goal(bound="at least", value=REPEATED),
+        note=f"of {spot_words:,}, with {lost_words / talk_words:.2%} of the programme",
+    )
