@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podbrief_assets.scores import duplicates, related, signals
-from podbrief_assets.scores.neighbours import nearest
 
 
 def unit(*rows):
     vectors = np.asarray(rows, np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def test_the_nearest_are_found_across_blocks_as_by_sorting_everything(monkeypatch):
-    monkeypatch.setattr("podbrief_assets.scores.neighbours._QUERIES", 7)
-    monkeypatch.setattr("podbrief_assets.scores.neighbours._ARCHIVE", 11)
-    random = np.random.default_rng(0)
-    queries, archive = unit(*random.normal(size=(20, 8))), unit(*random.normal(size=(50, 8)))
-    indices, similarities = nearest(queries, archive, 5)
-    whole = queries @ archive.T
-    np.testing.assert_array_equal(indices, np.argsort(-whole, axis=1, kind="stable")[:, :5])
-    np.testing.assert_allclose(similarities, -np.sort(-whole, axis=1)[:, :5], rtol=1e-5)
-
-
-@pytest.mark.parametrize(("queries", "archive"), [(0, 5), (3, 0), (0, 0)])
-def test_nothing_is_near_nothing(queries, archive):
-    indices, similarities = nearest(np.zeros((queries, 4), np.float32), np.zeros((archive, 4), np.float32), 3)
-    assert indices.shape == similarities.shape == (queries, min(3, archive))
 
 
 SPECIFIC = "GitHub cut its build times by 40 percent in 2025 because Maria Jansen moved 300 servers to Rotterdam"
