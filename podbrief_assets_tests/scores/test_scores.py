@@ -1,4 +1,4 @@
-"""What a score is made of, what repeats what, and what is related."""
+"""What a score is made of, and what repeats what."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podbrief_assets.scores import duplicates, related, signals
+from podbrief_assets.scores import duplicates, signals
 
 
 def unit(*rows):
@@ -79,20 +79,3 @@ def test_unlike_things_are_not_joined_through_what_lies_between_them():
     said = [insight(n, "Acme builds batteries") for n in range(3)]
     found = duplicates.repeats(said, vectors, [], np.zeros((0, 2), np.float32))
     assert [match and match[0] for match in found] == [None, "i0", None]
-
-
-def test_related_insights_are_of_other_episodes_above_the_floor_and_one_of_a_cluster():
-    names = ["a", "same episode", "near", "repeat of near", "nearer", "far"]
-    vectors = unit([1, 0, 0], [1, 0, 0], [0.8, 0.6, 0], [0.8, 0.6, 0], [0.9, 0.436, 0], [0, 1, 0])
-    episodes = dict(zip(names, ["e1", "e1", "e2", "e3", "e4", "e5"], strict=True))
-    edges = related.edges(["a"], vectors[:1], names, vectors, episodes, {"repeat of near": "near"})
-    assert [(edge.related_id, edge.rank) for edge in edges] == [("nearer", 1), ("near", 2)]
-
-
-def test_at_most_ten_are_related():
-    names = [f"i{n}" for n in range(30)]
-    vectors = unit(*([[1, 0.001 * n] for n in range(30)]))
-    episodes = {name: name for name in names}
-    edges = related.edges(names[:1], vectors[:1], names, vectors, episodes, {})
-    assert [edge.rank for edge in edges] == list(range(1, 11))
-    assert "i0" not in {edge.related_id for edge in edges}
