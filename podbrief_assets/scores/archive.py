@@ -1,6 +1,6 @@
 """The archive: what was told up to a day, read from the lake a few days at a time.
 
-Belongs here: which insights may be linked to, and their vectors in blocks, so that no more of them is held than a day's.
+Belongs here: which insights may be linked to, and their vectors in blocks, so that few of them are held at a time.
 Doesn't: searching them (`neighbours.py`), choosing among what is found (`related.py`).
 """
 
@@ -67,12 +67,8 @@ class Archive:
     def _read(self, part: slice) -> Floats:
         wanted = self.insights[part]
         vectors = self.lake.scan("insight_embeddings", wanted["date"].unique()).select("insight_id", "embedding")
-        return vectors_of(
-            wanted.lazy()
-            .select("insight_id")
-            .join(vectors, on="insight_id", how="left", maintain_order="left")
-            .collect()
-        )
+        names = wanted.lazy().select("insight_id")
+        return vectors_of(names.join(vectors, on="insight_id", how="left", maintain_order="left").collect())
 
     def blocks(self) -> Iterator[Floats]:
         """The vectors of all `insights`, (rows, d) at a time, in their order."""
@@ -82,11 +78,8 @@ class Archive:
         """The vectors (p, d) of the insights at `positions` (p,), which ascend."""
         parts = [(part, positions[slice(*np.searchsorted(positions, [part.start, part.stop]))]) for part in self._parts]
         read = [self._read(part)[inside - part.start] for part, inside in parts if len(inside)]
-        return (
-            np.concatenate(read)
-            if read
-            else vectors_of(pl.DataFrame(schema=TABLES["insight_embeddings"].polars_schema))
-        )
+        nothing = vectors_of(pl.DataFrame(schema=TABLES["insight_embeddings"].polars_schema))
+        return np.concatenate([nothing, *read])
 
 
 def vectors_of(frame: pl.DataFrame) -> Floats:

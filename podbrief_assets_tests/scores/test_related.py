@@ -42,9 +42,7 @@ def found(new, new_vectors, archive, vectors):
 
 def test_they_are_of_other_episodes_above_the_floor_and_say_nothing_twice():
     names = ["a", "same episode", "near", "repeat of near", "nearer", "repeat of a", "far"]
-    vectors = unit(
-        [[1, 0, 0], [1, 0, 0], [0.8, 0.6, 0], [0.79, 0.61, 0], [0.9, 0, 0.436], [1, 0.01, 0], [0.2, 1, 0]]
-    )
+    vectors = unit([[1, 0, 0], [1, 0, 0], [0.8, 0.6, 0], [0.79, 0.61, 0], [0.9, 0, 0.436], [1, 0.01, 0], [0.2, 1, 0]])
     archive = insights(names, ["e1", "e1", "e2", "e3", "e4", "e5", "e6"], [*names[:3], "near", "nearer", "a", "far"])
     assert found(archive[:1], vectors[:1], archive, vectors) == [("a", "nearer", 1), ("a", "near", 2)]
 
@@ -121,18 +119,16 @@ def tell(lake, day, **told):
     """Put a day into the lake: name → (episode, vector, duplicate_of, superseded_by)."""
     rows = {"insight_candidates": [], "insight_embeddings": [], "insight_scores": []}
     for name, (episode, vector, repeats, replaced) in told.items():
-        vector = np.asarray(vector, float)
+        length = np.linalg.norm(vector)
         rows["insight_candidates"].append(
             {"insight_id": name, "kind": "insight", "episode_id": episode, "show_id": "s", "text": "word " * 30,
              "quote": "word", "start_s": 0.0, "end_s": 1.0, "timed": True, "topics": [], "names": [],
              "centrality": 0.5, "extractor": "llm", "tokens_in": 0, "tokens_out": 0, "superseded_by": replaced}
         )  # fmt: skip
         rows["insight_embeddings"].append(
-            {"insight_id": name, "model": "m", "embedding": (vector / np.linalg.norm(vector)).tolist()}
+            {"insight_id": name, "model": "m", "embedding": (np.asarray(vector, float) / length).tolist()}
         )
-        rows["insight_scores"].append(
-            {"insight_id": name, "quality": 0.5, "duplicate_of": repeats}
-        )
+        rows["insight_scores"].append({"insight_id": name, "quality": 0.5, "duplicate_of": repeats})
     for name, every in rows.items():
         schema = TABLES[name].polars_schema
         lake.write(TABLES[name], pl.DataFrame([{**row, "date": day} for row in every], schema=schema), day)
@@ -240,7 +236,12 @@ def test_of_what_several_say_the_first_is_linked_to_also_by_whom_it_was_not_link
 
 
 def test_a_repeat_stands_up_again_when_the_first_is_gone(lake):
-    tell(lake, MONDAY, first=said("e1", direction((0, 1)), replaced="other"), again=said("e2", direction((0, 1)), "first"))
+    tell(
+        lake,
+        MONDAY,
+        first=said("e1", direction((0, 1)), replaced="other"),
+        again=said("e2", direction((0, 1)), "first"),
+    )
     assert Archive.upto(lake, MONDAY).insights["insight_id"].to_list() == ["again"]
 
 
