@@ -85,9 +85,14 @@ def fill(lake: Lake, archive: int, new: int) -> None:
 
 def day_of(lake: Lake) -> tuple[Archive, Floats]:
     """The archive before today, and today's vectors."""
-    today = Archive.upto(lake, TODAY).insights["date"] == TODAY
     whole = Archive.upto(lake, TODAY)
-    return Archive.upto(lake, TODAY - dt.timedelta(days=1)), whole.vectors(np.flatnonzero(today))
+    today = np.flatnonzero(whole.insights["date"] == TODAY)
+    return Archive.upto(lake, TODAY - dt.timedelta(days=1)), whole.vectors(today)
+
+
+def peak_mb() -> float:
+    """The most memory that this process has had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 class BareProduct:
@@ -114,47 +119,45 @@ class BareProduct:
 
 def contend(name: str, lake: Lake) -> None:
     """Run one contender and print what it took as JSON."""
-    k = int(name.rpartition(" ")[2]) if "k =" in name else 0
-    if name.startswith("faiss"):
-        told = _faiss(lake, k)
-    elif k:
-        archive, queries = day_of(lake)
-        bare = BareProduct(queries)
-        started = time.perf_counter()
-        indices, similarities = nearest(queries, bare.before(archive.blocks()), k)
-        seconds = time.perf_counter() - started - bare.seconds
-        told = {
-            "seconds": seconds,
-            "product_s": bare.seconds,
-            "same": _agreement(archive, queries, indices, similarities),
-        }
-    else:
-        started = time.perf_counter()
-        archive = Archive.upto(lake, TODAY)
-        today = archive.insights["date"] == TODAY
-        queries = archive.vectors(np.flatnonzero(today))
-        found = related.edges(
-            archive.insights.filter(today), queries, archive.insights, archive.blocks(), archive.vectors
-        )
-        told = {"seconds": time.perf_counter() - started, "edges": len(found)}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    print(json.dumps({**told, "peak_mb": peak}))
+    if "k =" not in name:
+        print(json.dumps(_whole_choice(lake)))
+        return
+    archive, queries = day_of(lake)
+    search = _faiss if name.startswith("faiss") else _podbrief
+    told, indices = search(archive, queries, int(name.rpartition(" ")[2]))
+    # Before sorting everything, which takes memory of its own.
+    told["peak_mb"] = peak_mb()
+    print(json.dumps({**told, "same": _agreement(archive, queries, indices)}))
 
 
-def _faiss(lake: Lake, k: int) -> dict[str, float]:
+def _podbrief(archive: Archive, queries: Floats, k: int) -> tuple[dict[str, float], Any]:
+    bare = BareProduct(queries)
+    started = time.perf_counter()
+    indices, _ = nearest(queries, bare.before(archive.blocks()), k)
+    return {"seconds": time.perf_counter() - started - bare.seconds, "product_s": bare.seconds}, indices
+
+
+def _faiss(archive: Archive, queries: Floats, k: int) -> tuple[dict[str, float], Any]:
     import faiss  # noqa: PLC0415
 
-    archive, queries = day_of(lake)
     index = faiss.IndexFlatIP(EMBEDDING_DIMENSION)
     for block in archive.blocks():
         index.add(block)
     started = time.perf_counter()
-    similarities, indices = index.search(queries, k)
-    seconds = time.perf_counter() - started
-    return {"seconds": seconds, "same": _agreement(archive, queries, indices, similarities)}
+    _, indices = index.search(queries, k)
+    return {"seconds": time.perf_counter() - started}, indices
 
 
-def _agreement(archive: Archive, queries: Floats, indices: Any, similarities: Any) -> float:
+def _whole_choice(lake: Lake) -> dict[str, float]:
+    started = time.perf_counter()
+    archive = Archive.upto(lake, TODAY)
+    today = archive.insights["date"] == TODAY
+    queries = archive.vectors(np.flatnonzero(today))
+    found = related.edges(archive.insights.filter(today), queries, archive.insights, archive.blocks(), archive.vectors)
+    return {"seconds": time.perf_counter() - started, "edges": len(found), "peak_mb": peak_mb()}
+
+
+def _agreement(archive: Archive, queries: Floats, indices: Any) -> float:
     """Of some of the rows, the share that is what sorting everything in float64 gives, to the last place."""
     some = np.linspace(0, len(queries) - 1, CHECKED).astype(int)
     exact = np.concatenate(
