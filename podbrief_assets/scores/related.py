@@ -38,6 +38,7 @@ def edges(
     archive: pl.DataFrame,
     blocks: Iterable[Floats],
     vectors: Callable[[Indices], Floats],
+    floor: float = FLOOR,
     variety: float = VARIETY,
 ) -> pl.DataFrame:
     """Edges from each new insight to related ones of the archive, itself among it or not.
@@ -50,6 +51,7 @@ def edges(
         archive: The same columns of m insights.
         blocks: The archive's vectors (m, d), in blocks of any number of rows.
         vectors: Gives the archive's vectors (p, d) at positions (p,), which ascend.
+        floor: The least similarity that is related.
         variety: How much its nearness to one that is already chosen takes from an insight's own.
 
     Returns:
@@ -64,7 +66,7 @@ def edges(
     }
     own = {column: code[: len(new), None] for column, code in codes.items()}
     of = {column: code[len(new) :][place] for column, code in codes.items()}
-    allowed = (similarities >= FLOOR) & (of["episode_id"] != own["episode_id"]) & (of["cluster"] != own["cluster"])
+    allowed = (similarities >= floor) & (of["episode_id"] != own["episode_id"]) & (of["cluster"] != own["cluster"])
     needed = np.unique(place[allowed])
     held = vectors(positions[needed])
     row = np.zeros(len(positions), np.int64)
@@ -74,7 +76,7 @@ def edges(
         at = slice(start, start + _INSIGHTS_AT_ONCE)
         # Those that are not allowed stand at row 0, whatever that is: nobody asks how near they are.
         chosen[at] = choose(
-            similarities[at], held[row[place[at]]], of["episode_id"][at], of["cluster"][at], allowed[at]
+            similarities[at], held[row[place[at]]], of["episode_id"][at], of["cluster"][at], allowed[at], variety
         )
     who, which = chosen.nonzero()
     rank = np.cumsum(chosen, axis=1)[who, which]
@@ -89,7 +91,7 @@ def edges(
 
 
 def choose(
-    similarities: Floats, vectors: Floats, episodes: Indices, clusters: Indices, allowed: Mask, variety: float = VARIETY
+    similarities: Floats, vectors: Floats, episodes: Indices, clusters: Indices, allowed: Mask, variety: float
 ) -> Mask:
     """Which of p candidates are offered for each of n insights: (n, p), at most `AT_MOST` in a row.
 

@@ -283,3 +283,17 @@ def test_the_archive_is_read_a_few_days_at_a_time_in_the_order_of_its_insights(l
         found = archive.vectors(np.array(positions, np.int64))
         assert found.shape == (len(positions), EMBEDDING_DIMENSION)
         assert found.argmax(axis=1).tolist() == [vectors[order[at]] for at in positions]
+
+
+def test_without_variety_the_ten_nearest_are_offered_and_with_a_higher_floor_fewer():
+    again = [[0.7, 0.714, 0.01 * n] for n in range(12)]
+    vectors = unit([[1, 0, 0], *again, [0.65, 0, 0.76]])
+    archive = insights([f"i{n}" for n in range(14)])
+
+    def offered(**options):
+        edges = related.edges(archive[:1], vectors[:1], archive, [vectors], lambda at: vectors[at], **options)
+        return set(edges["related_id"])
+
+    assert offered(variety=0.0) == {f"i{n}" for n in range(1, 11)}
+    assert "i13" in offered()
+    assert "i13" not in offered(floor=0.66)
