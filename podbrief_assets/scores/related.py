@@ -18,8 +18,8 @@ from podbrief_assets.scores.neighbours import Floats, Indices, nearest
 
 VERSION = "2"
 
-# Of 120 pairs of real windows, judged without seeing how near they are (`evaluation/related.py`), two thirds of those
-# above it are on the same subject or field; of those below 0.45, one in three at best, and below 0.40 hardly any.
+# Of 120 pairs of real windows that one reader judged (`evaluation/labels/related.csv`), about two thirds of those above
+# it are on the same subject or field; of those below 0.45, one in three at best, and below 0.40 hardly any.
 FLOOR = 0.50
 AT_MOST = 10
 POOL = 40  # nearest insights that the choice is made from
