@@ -8,6 +8,7 @@ before it, never against what came after, so a day that is made again gets the s
 """
 
 import datetime as dt
+import time
 
 import dagster as dg
 import numpy as np
@@ -17,7 +18,8 @@ from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.io_manager import LakeResource, TableResult, table_asset, table_result
 from podbrief_assets.lake.tables import TABLES
 from podbrief_assets.scores import duplicates, related, signals
-from podbrief_assets.scores.neighbours import Floats, nearest
+from podbrief_assets.scores.archive import Archive, vectors_of
+from podbrief_assets.scores.neighbours import nearest
 
 GROUP = "scores"
 _REMEMBERED = 30  # days: what was said before that is worth saying again
@@ -69,7 +71,7 @@ def insight_scores(
     )
 
 
-@table_asset("related_insights", group=GROUP, code_version=related.VERSION, kinds={"numpy"})
+@table_asset("related_insights", group=GROUP, code_version=related.VERSION, kinds={"torch"})
 def related_insights(
     context: dg.AssetExecutionContext,
     lake: LakeResource,
@@ -77,28 +79,22 @@ def related_insights(
     insight_embeddings: pl.LazyFrame,
     insight_scores: pl.LazyFrame,
 ) -> TableResult:
-    """Link each of the day's insights to the nearest of the archive up to that day."""
+    """Link each of the day's insights to related ones of the archive up to that day."""
     day = dt.date.fromisoformat(context.partition_key)
-    upto = [known for known in lake.lake.days(TABLES["insight_embeddings"]) if known < day]
-    today = _with_vectors(insight_candidates, insight_embeddings)
-    before = _with_vectors(lake.lake.scan("insight_candidates", upto), lake.lake.scan("insight_embeddings", upto))
-    archive = pl.concat([before, today])
-    scored = pl.concat([lake.lake.scan("insight_scores", upto), insight_scores]).filter(
-        pl.col("duplicate_of").is_not_null()
+    started = time.perf_counter()
+    archive = Archive.upto(lake.lake, day)
+    said = insight_candidates.join(insight_scores.select("insight_id", "duplicate_of"), on="insight_id", how="left")
+    today = _with_vectors(said, insight_embeddings, "duplicate_of").with_columns(
+        cluster=pl.coalesce("duplicate_of", "insight_id")
     )
-    found = related.edges(
-        today["insight_id"].to_list(),
-        vectors_of(today),
-        archive["insight_id"].to_list(),
-        vectors_of(archive),
-        dict(archive.select("insight_id", "episode_id").iter_rows()),
-        dict(scored.select("insight_id", "duplicate_of").collect().iter_rows()),
-    )
-    table = TABLES["related_insights"]
-    rows = [{"date": day, **vars(edge)} for edge in found]
+    found = related.edges(today, vectors_of(today), archive.insights, archive.blocks(), archive.vectors)
     return table_result(
-        settle(table, pl.DataFrame(rows, schema=table.polars_schema)),
-        {"archive": len(archive), "without_any": len(today) - len({edge.insight_id for edge in found})},
+        settle(TABLES["related_insights"], found.with_columns(date=pl.lit(day))),
+        {
+            "archive": len(archive.insights),
+            "seconds": round(time.perf_counter() - started, 1),
+            "without_any": len(today) - found["insight_id"].n_unique(),
+        },
     )
 
 
@@ -113,12 +109,6 @@ def _with_vectors(candidates: pl.LazyFrame, embeddings: pl.LazyFrame, *more: str
         .sort("insight_id")
         .collect()
     )
-
-
-def vectors_of(frame: pl.DataFrame) -> Floats:
-    """The column `embedding` as (rows, d) float32."""
-    dimension = TABLES["insight_embeddings"].polars_schema["embedding"].size  # type: ignore[attr-defined]
-    return np.ascontiguousarray(frame["embedding"].to_numpy(), np.float32).reshape(len(frame), dimension)
 
 
 def _claims(frame: pl.DataFrame) -> list[duplicates.Insight]:
