@@ -192,10 +192,12 @@ def _without_ending(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("e") else word
 
 
+@functools.lru_cache(1 << 16)
 def _weighty(word: str) -> bool:
     return len(word) > 1 and word[0].isalpha() and word not in FUNCTION_WORDS and word not in _NEGATORS
 
 
+@functools.lru_cache(1 << 16)
 def _weight(word: str) -> float:
     return rarity(word)
 

@@ -24,7 +24,8 @@ VERSION = "2"
 
 NEIGHBOURS = 20  # of each insight, by their vectors
 SHARING = 10  # more of each, by the rare words that they share
-LEAST_SIMILAR = 0.35  # below, no pair of the labelled ones that says the same has so few other signs of it
+NEAR = 0.5  # cosine from which on vectors propose by themselves, and that two who share rare words may fall short of
+LEAST_SIMILAR = 0.35  # but not of this: no labelled pair that says the same lies lower
 _RARE_IN = 50  # a word that more insights have than this proposes nobody
 _RARE_WORDS = 2  # that two must share
 _BLOCK = 1024  # insights whose words are joined at once
@@ -108,17 +109,16 @@ class _Archive:
 
     def hold_against_earlier(self, ranks: Sequence[int]) -> None:
         """Judge each of `ranks` against what is proposed to it of those before it in the order."""
-        proposed = _near(ranks, self._vectors)
-        for rank, others in _sharing(ranks, self._insights).items():
-            proposed[rank] |= others
+        near, sharing = _near(ranks, self._vectors), _sharing(ranks, self._insights)
         for rank in ranks:
             found = self._pairs[rank] = []
             # Nothing can repeat what was superseded, and nobody is sent to it for a contrary.
-            for other in sorted(other for other in proposed[rank] if other < rank):
-                if self._insights[other].superseded:
+            shared = sharing.get(rank, set())
+            for other in sorted(near[rank] | shared):
+                if other >= rank or self._insights[other].superseded:
                     continue
                 similarity = float(self._vectors[rank] @ self._vectors[other])
-                if similarity < LEAST_SIMILAR:
+                if similarity < (LEAST_SIMILAR if other in shared else NEAR):
                     continue
                 verdict = judge(self._claim(rank), self._claim(other), similarity).verdict
                 if verdict != "different":

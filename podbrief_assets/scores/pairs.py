@@ -70,8 +70,11 @@ class Judgement:
 
 def judge(a: Claim, b: Claim, cosine: float, weights: Weights | None = None) -> Judgement:
     """Compare two claims whose vectors have this `cosine`. The order of the two makes no difference."""
-    weights = weights or shipped()
-    found = signs(a, b, cosine)
+    return decide(signs(a, b, cosine), weights or shipped())
+
+
+def decide(found: Mapping[str, float], weights: Weights) -> Judgement:
+    """What a pair with these signs is taken for."""
     against = vetoes(found)
     same, opposite = chance(found, weights.same), chance(found, weights.opposite)
     verdict: Verdict = "different"
