@@ -43,7 +43,6 @@ _COMPARATIVE = re.compile(r"er$|^(?:worse|more|less)$")
 _SET_ASIDE = (("instead", "of"), ("rather", "than"))
 _NOT_MEANT = frozenset(("only", "just", "merely", "simply", "longer"))  # "not only" denies nothing; "no longer" does
 _CONTRASTS = (("rather", "than"), ("instead", "of"), ("over",), ("than",), ("unlike",), ("for",), ("with",), ("by",))
-_CHOSEN = vocabulary("gave give choose chose chosen prefer pick replace swap move port favour exchange belong give")
 _DOUBTED = vocabulary(
     "may might could perhaps maybe possibly reportedly allegedly suspect suspects suspected guess guesses rumoured rumored"
 )
@@ -190,6 +189,11 @@ def _without_ending(word: str) -> str:
     if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiousl":
         word = word[:-1]
     return word[:-1] if len(word) > 3 and word.endswith("e") else word
+
+
+# What is chosen over another, and what is given for another, with another or by another in its place.
+_CHOSEN = frozenset(map(stem, ("choose", "chose", "chosen", "prefer", "pick", "favour", "favor")))
+_EXCHANGED = frozenset(map(stem, ("replace", "swap", "exchange", "give", "gave", "leave", "left", "move", "port")))
 
 
 @functools.lru_cache(1 << 16)
@@ -384,9 +388,10 @@ def _denied(sentence: Sequence[str]) -> set[int]:
     return {place for place, count in times.items() if count % 2}
 
 
-@functools.cache
-def _chosen() -> frozenset[str]:
-    return frozenset(map(stem, _CHOSEN))
+def _sets_apart(word: str, marker: tuple[str, ...]) -> bool:
+    """Whether `marker` sets two things against each other when `word` stands before it; "than" always does."""
+    verbs = _EXCHANGED if marker in {("for",), ("with",), ("by",)} else _CHOSEN if marker == ("over",) else None
+    return verbs is None or stem(word) in verbs
 
 
 def _contrasts(tokens: Sequence[str]) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
@@ -398,8 +403,7 @@ def _contrasts(tokens: Sequence[str]) -> Iterator[tuple[frozenset[str], frozense
                     continue
                 before = [word for word in sentence[:place] if _weighty(word)][-_BESIDE_CONTRAST:]
                 after = [word for word in sentence[place + len(marker) :] if _weighty(word)][:_BESIDE_CONTRAST]
-                chosen = any(stem(word) in _chosen() for word in before)
-                if before and after and (chosen or marker not in {("for",), ("with",), ("by",), ("over",)}):
+                if before and after and any(_sets_apart(word, marker) for word in before):
                     yield frozenset(map(stem, before)), frozenset(map(stem, after))
                 break
 
@@ -419,6 +423,14 @@ def _deeds(text: str, names: frozenset[tuple[str, ...]]) -> Iterator[tuple[str, 
             for word in between:
                 if (deed := deeds.get(stem(word))) is not None:
                     yield sentence[who], deed, sentence[whom]
+
+
+@functools.lru_cache(1 << 16)
+def senses(stemmed: str) -> frozenset[tuple[str, int]]:
+    """What a stem is known to mean: the ends of scales that it lies on, and its deed. Two that share one say the same."""
+    scales, _, deeds = _lists()
+    deed = deeds.get(stemmed)
+    return frozenset(scales.get(stemmed, ())) | ({(f"deed {deed}", 0)} if deed else set())
 
 
 def aliases(word: str) -> frozenset[str]:

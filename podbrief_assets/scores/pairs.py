@@ -23,7 +23,7 @@ from difflib import SequenceMatcher
 from importlib import resources
 from typing import Literal
 
-from podbrief_assets.scores.claims import Claim, Pointer, Quantity, aliases
+from podbrief_assets.scores.claims import Claim, Pointer, Quantity, aliases, senses
 
 Verdict = Literal["same", "opposite", "different"]
 
@@ -91,11 +91,13 @@ def signs(a: Claim, b: Claim, cosine: float) -> dict[str, float]:
     names_a, names_b = _unnamed(a, b), _unnamed(b, a)
     shared = _shared(a.stems, b.stems)
     letters = sum(value * b.grams.get(gram, 0.0) for gram, value in a.grams.items())
+    verbatim = max(0.0, letters - _ALIKE) / (1 - _ALIKE)
     return {
         "cosine": min(1.0, max(0.0, cosine)),
         "letters": letters,
-        "nearly verbatim": max(0.0, letters - _VERBATIM) / (1 - _VERBATIM),
+        "nearly verbatim": verbatim,
         "words": 2 * shared / ((sum(a.stems.values()) + sum(b.stems.values())) or 1.0),
+        "words changed": _changed(a, b) * verbatim,
         "word replaced": letters * _replaced(a, b) ** 4,
         "numbers shared": min(numbers.agreed, _MOST) / _MOST,
         "numbers of one only": min(numbers.one_sided, _MOST) / _MOST,
@@ -159,6 +161,18 @@ def _shared(a: Mapping[str, float], b: Mapping[str, float]) -> float:
     return sum(weight for word, weight in a.items() if word in b)
 
 
+def _changed(a: Claim, b: Claim) -> float:
+    """How much either text has that the other has not: what was put in another's place, wherever it stands."""
+    ours, theirs = _missing(a, b), _missing(b, a)
+    return min(sum(ours.values()), sum(theirs.values()), _MOST) / _MOST
+
+
+def _missing(a: Claim, b: Claim) -> dict[str, float]:
+    """The weighty words of `a` that `b` has in no form, nor another word of the same sense."""
+    meant = {sense for word in b.stems for sense in senses(word)}
+    return {word: weight for word, weight in a.stems.items() if word not in b.words and not (senses(word) & meant)}
+
+
 def _replaced(a: Claim, b: Claim) -> float:
     """How rare a word is that one has where the other, alike before and behind, has another; 0 where none is replaced."""
     a, b = sorted((a, b), key=lambda claim: claim.order)
@@ -166,6 +180,9 @@ def _replaced(a: Claim, b: Claim) -> float:
     most = 0.0
     for before, after in itertools.pairwise(blocks):
         ours, theirs = a.order[before.a + before.size : after.a], b.order[before.b + before.size : after.b]
+        meant = {sense for one in theirs for sense in senses(one)}
+        if any(senses(one) & meant for one in ours):
+            continue
         if 0 < len(ours) <= _REPLACED and 0 < len(theirs) <= _REPLACED:
             most = max(most, min(max(a.stems[one] for one in ours), max(b.stems[one] for one in theirs)))
     return most
@@ -181,11 +198,17 @@ class _Numbers:
 
 def _numbers(a: Sequence[Quantity], b: Sequence[Quantity]) -> _Numbers:
     """Pair off equal quantities; what is left on both sides is in conflict where it is of one kind."""
-    left_a = [one for one in a if not any(_agree(one, other) for other in b)]
-    left_b = [one for one in b if not any(_agree(one, other) for other in a)]
+    left_a, left_b = list(a), list(b)
+    # What is counted alike first, so that "doubles every two years" gives its "two" to no "double".
+    for alike in (True, False):
+        for one in list(left_a):
+            equal = (other for other in left_b if _agree(one, other) and (not alike or one.kind == other.kind))
+            if (match := next(equal, None)) is not None:
+                left_a.remove(one)
+                left_b.remove(match)
     kinds = [(one.kind, other.kind) for one in left_a for other in left_b]
     return _Numbers(
-        agreed=min(len(a) - len(left_a), len(b) - len(left_b)),
+        agreed=len(a) - len(left_a),
         one_sided=abs(len(left_a) - len(left_b)),
         unlike=bool(kinds),
         conflict=any(one == other or (_plain(one) and _plain(other) and not (one and other)) for one, other in kinds),
