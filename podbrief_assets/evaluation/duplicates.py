@@ -57,9 +57,12 @@ def figures(data: LabelledData) -> Iterator[Figure]:
 
 def _on_test(pairs: Sequence[SignedPair]) -> Iterator[Figure]:
     found = [decide(one.signs, shipped()).verdict for one in pairs]
-    for verdict, goal in (("same", Goal(bound="at least", value=PRECISION)), ("opposite", None)):
+    asked: tuple[tuple[Verdict, str, Goal | None], ...] = (
+        ("same", "repeats", Goal(bound="at least", value=PRECISION)),
+        ("opposite", "contraries", None),
+    )
+    for verdict, name, goal in asked:
         right, taken, true = _counted(pairs, found, verdict)
-        name = "repeats" if verdict == "same" else "contraries"
         yield Figure(
             name=f"precision of {name}, test half",
             value=_share(right, taken),

@@ -124,7 +124,7 @@ def cross_validated(pairs: Sequence[SignedPair]) -> npt.NDArray[np.float64]:
     for left_out in range(FOLDS):
         seen = [one for one, its in zip(pairs, fold, strict=True) if its != left_out]
         same, opposite = _weights(seen, "same"), _weights(seen, "opposite")
-        for row in np.flatnonzero(fold == left_out):
+        for row in np.flatnonzero(fold == left_out).tolist():
             its = pairs[row].signs
             found[row] = [
                 0.0 if vetoes(its) else chance(its, same),
