@@ -118,7 +118,8 @@ def news(lake: Lake, day: dt.date) -> pl.DataFrame:
 def heard_elsewhere(lake: Lake, day: dt.date, today: pl.DataFrame) -> pl.DataFrame:
     """Titles of the other shows that say the same as each insight of `today`, and of those that say the contrary.
 
-    A show with a private feed is not named. One row for each insight: `insight_id`, `also_heard_on`, `heard_otherwise_on`.
+    A show with a private feed is not named. One row for each insight, with columns `insight_id`, `also_heard_on` and
+    `heard_otherwise_on`.
     """
     days = [day - dt.timedelta(days=back) for back in range(_LATE_DAYS + _REMEMBERED)]
     scores = lake.scan("insight_scores", days).select(

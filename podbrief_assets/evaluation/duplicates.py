@@ -1,7 +1,7 @@
 """Repeats and contraries: what the pair score is worth on labelled pairs, and on arguments that others matched.
 
-Belongs here: precision and recall on the half that nothing was fitted to, on excerpts of real transcripts, and by cross-
-validation; what plain likeness reaches on the same pairs; the area under the curve on ArgKP-2021.
+Belongs here: precision and recall on the half that nothing was fitted to, on excerpts of real transcripts, and by
+cross-validation; what plain likeness reaches on the same pairs; the area under the curve on ArgKP-2021.
 Doesn't: reading and fitting the pairs (`pair_fit.py`), the score itself (`scores/pairs.py`).
 """
 

@@ -32,7 +32,7 @@ FOLDS = 8
 # What a weight is expected to be before any pair, and how far from that it may lie.
 _UNKNOWN = (0.0, 3.0)
 _BIAS = (0.0, 10.0)
-# Below what excludes a pair, these still tell by degrees; the other signs that exclude one are never seen in what is left.
+# These still tell by degrees below what excludes a pair; the other signs that exclude one are gone from what is left.
 _BY_DEGREES = {"direction turned", "places swapped", "word replaced"}
 _NEVER = {name for name, _ in VETOES.values()} - _BY_DEGREES
 
@@ -157,7 +157,7 @@ def written(weights: Weights) -> str:
     """The file that ships."""
     lines = [
         "# What each sign adds to the logarithm of the odds that two insights say the same, or the contrary.",
-        "# Fitted by benchmarks/fit_pairs.py to the development half of evaluation/labels/pairs.jsonl: not to be edited.",
+        "# Fitted by benchmarks/fit_pairs.py to the development half of evaluation/labels/pairs.jsonl: not to edit.",
         "",
         "[thresholds]",
         f"same = {weights.same_from:.2f}",

@@ -44,11 +44,15 @@ _SET_ASIDE = (("instead", "of"), ("rather", "than"))
 _NOT_MEANT = frozenset(("only", "just", "merely", "simply", "longer"))  # "not only" denies nothing; "no longer" does
 _CONTRASTS = (("rather", "than"), ("instead", "of"), ("over",), ("than",), ("unlike",), ("for",), ("with",), ("by",))
 _DOUBTED = vocabulary(
-    "may might could perhaps maybe possibly reportedly allegedly suspect suspects suspected guess guesses rumoured rumored"
+    """
+    may might could perhaps maybe possibly reportedly allegedly suspect suspects suspected guess guesses rumoured
+    rumored
+    """
 )
 _SOFTENED = _DOUBTED | vocabulary(
-    """probably apparently believe believes think thinks suggest suggests expect expects hope hopes seem seems appear appears
-    likely would should can if unless potential potentially"""
+    """
+    probably apparently believe believes think thinks suggest suggests expect expects hope hopes seem seems appear
+    appears likely would should can if unless potential potentially"""
 )
 _ABOUT = vocabulary("about around roughly some nearly almost approximately circa over under more less than or so")
 _MONTHS = vocabulary("january february march april may june july august september october november december")
@@ -395,7 +399,7 @@ def _sets_apart(word: str, marker: tuple[str, ...]) -> bool:
 
 
 def _contrasts(tokens: Sequence[str]) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
-    """What stands before and after "rather than", "over", "instead of", "than", "replaced … by": at most three words."""
+    """What stands before and after "rather than", "over", "instead of", "than", "replaced … by": three words each."""
     for sentence in _split(tokens):
         for place in range(len(sentence)):
             for marker in _CONTRASTS:
@@ -427,7 +431,7 @@ def _deeds(text: str, names: frozenset[tuple[str, ...]]) -> Iterator[tuple[str, 
 
 @functools.lru_cache(1 << 16)
 def senses(stemmed: str) -> frozenset[tuple[str, int]]:
-    """What a stem is known to mean: the ends of scales that it lies on, and its deed. Two that share one say the same."""
+    """What a stem is known to mean: the ends of scales that it lies on, and its deed. Two that share one agree."""
     scales, _, deeds = _lists()
     deed = deeds.get(stemmed)
     return frozenset(scales.get(stemmed, ())) | ({(f"deed {deed}", 0)} if deed else set())

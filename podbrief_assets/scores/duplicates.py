@@ -1,6 +1,7 @@
 """Which insight repeats which, and which says the contrary of which.
 
-Belongs here: which pairs are looked at, choosing one canonical insight for what is said several times, linking contraries.
+Belongs here: which pairs are looked at, choosing one canonical insight for what is said several times, linking
+contraries.
 Doesn't: the test of a pair (`pairs.py`), what else is near (`related.py`).
 
 Two insights are held against each other if their vectors are near or if they share rare words: a paraphrase in other
@@ -13,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
 import polars as pl
 
 from podbrief_assets.scores.claims import Claim, read_claim
@@ -75,11 +75,11 @@ def compare(
 ) -> list[Found]:
     """What each insight of `new` is to those before it and to one another, in the order of `new`.
 
-    The canonical insight of what is said several times is the first that says it, by identifier; others point to it, never
-    to one that itself repeats another. Each must agree with the canonical insight itself, so unlike things are never
-    joined through what lies between them. How an insight of `before` stands is taken from its own day's scores. Where
-    there are none, or what it repeated was superseded since, it is found here in the same way, so it makes no difference in
-    which order days are scored.
+    The canonical insight of what is said several times is the first that says it, by identifier; others point to it,
+    never to one that itself repeats another. Each must agree with the canonical insight itself, so unlike things are
+    never joined through what lies between them. How an insight of `before` stands is taken from its own day's scores.
+    Where there are none, or what it repeated was superseded since, it is found here in the same way: within the days
+    that `before` spans, it makes no difference in which order they are scored.
 
     Args:
         new_vectors, before_vectors: (n, d) and (m, d), of length 1.
@@ -130,7 +130,7 @@ class _Archive:
         return {rank for rank in met if rank not in self._pairs and self._settled(rank) is None}
 
     def standing(self) -> dict[int, int | None]:
-        """For each that was held against the earlier ones the canonical one that it repeats, None where it is canonical."""
+        """For each that was held against earlier ones the canonical one that it repeats, None where it is canonical."""
         found: dict[int, int | None] = {}
         for rank in sorted(self._pairs):
             same = [other for other, _, verdict in self._pairs[rank] if verdict == "same"]

@@ -6,7 +6,8 @@ Doesn't: reading a text (`claims.py`), which pairs are compared and what follows
 
 The score is a logistic regression of few named signs, so that every judgement can be explained. Cosine is one of them:
 alone it can't tell a claim from its contrary (0.89 to 0.98), nor one funding round from another (0.91), and misses
-a paraphrase in other words (0.42). A conflict of numbers, names, dates, roles or direction is a veto, whatever the score.
+a paraphrase in other words (0.42). A conflict of numbers, names, dates, roles or direction is a veto, whatever the
+score.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ class Judgement:
 
 def judge(a: Claim, b: Claim, cosine: float, weights: Weights | None = None) -> Judgement:
     """Compare two claims whose vectors have this `cosine`. The order of the two makes no difference."""
-    return decide(signs(a, b, cosine), weights or shipped())
+    judged = decide(signs(a, b, cosine), weights or shipped())
+    # What is told in the same words says the same, even where it contradicts itself.
+    return Judgement("same", judged.same, judged.opposite, ()) if a == b else judged
 
 
 def decide(found: Mapping[str, float], weights: Weights) -> Judgement:
@@ -174,7 +177,7 @@ def _missing(a: Claim, b: Claim) -> dict[str, float]:
 
 
 def _replaced(a: Claim, b: Claim) -> float:
-    """How rare a word is that one has where the other, alike before and behind, has another; 0 where none is replaced."""
+    """How rare a word is that one has where the other, alike before and behind, has another; 0 where there is none."""
     a, b = sorted((a, b), key=lambda claim: claim.order)
     blocks = SequenceMatcher(None, a.order, b.order, autojunk=False).get_matching_blocks()
     most = 0.0
@@ -327,7 +330,7 @@ def _alike(one: Pointer, other: Pointer) -> float:
 
 
 def _places_swapped(a: Claim, b: Claim) -> float:
-    """How much two rare words, or numbers, of one text stand where the other text has the other of the two, in [0, 1]."""
+    """How much two rare words, or numbers, of one text stand where the other text has the other one, in [0, 1]."""
     most = 0.0
     both = sorted(a.placed.keys() & b.placed.keys())
     for one, other in itertools.combinations(both, 2):

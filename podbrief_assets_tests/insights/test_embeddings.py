@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from upath import UPath
 
 from podbrief_assets import models
 from podbrief_assets.insights.embeddings import SentenceEncoder, WrongDimension
@@ -23,8 +25,6 @@ def encoder():
 
 @pytest.fixture
 def cache(tmp_path):
-    from upath import UPath
-
     return Cache(UPath(tmp_path / "cache"))
 
 
@@ -71,8 +71,6 @@ def test_what_is_known_is_not_encoded_again(encoder, cache, monkeypatch):
 
 
 def test_the_best_device_is_taken_unless_one_is_named(encoder):
-    import torch
-
     assert encoder._encoder.device.type == ("cuda" if torch.cuda.is_available() else "cpu")
     assert SentenceEncoder(MODEL, 384, device="cpu")._encoder.device.type == "cpu"
 
