@@ -32,7 +32,7 @@ _NAMED = 5  # subscribers that are told of one by one
 @table_asset(
     "user_briefs",
     group=GROUP,
-    code_version=f"{ranking.VERSION}.1",
+    code_version=f"{ranking.VERSION}.2",
     kinds={"numpy"},
     deps=["insight_embeddings", "insight_scores", "insight_candidates"],
 )
@@ -49,7 +49,7 @@ def user_briefs(
     today = news(lake.lake, day)
     who = subscribers.sort("subscriber_id").collect()
     picks = ranking.pick_entries(_insights(today), _readers(who, today, _sent(lake.lake, day)))
-    rows = _entries(who, today, picks, day)
+    rows = _entries(who, today.join(heard_elsewhere(lake.lake, day, today), on="insight_id"), picks, day)
     briefs = rows["subscriber_id"].n_unique()
     without = sorted(set(who["subscriber_id"]) - set(rows["subscriber_id"]))
     cold = who.filter(pl.col("interest_vectors").list.len() == 0)["subscriber_id"].to_list()
@@ -111,6 +111,55 @@ def news(lake: Lake, day: dt.date) -> pl.DataFrame:
             freshness=pl.lit(_HALF_LIFE).pow((pl.lit(day) - pl.col("news_day")).dt.total_days()),
         )
         .sort("insight_id")
+        .collect()
+    )
+
+
+def heard_elsewhere(lake: Lake, day: dt.date, today: pl.DataFrame) -> pl.DataFrame:
+    """Titles of the other shows that say the same as each insight of `today`, and of those that say the contrary.
+
+    A show with a private feed is not named. One row for each insight, with columns `insight_id`, `also_heard_on` and
+    `heard_otherwise_on`.
+    """
+    days = [day - dt.timedelta(days=back) for back in range(_LATE_DAYS + _REMEMBERED)]
+    scores = lake.scan("insight_scores", days).select(
+        "insight_id", "contrary_to", cluster=pl.coalesce("duplicate_of", "insight_id")
+    )
+    episodes = lake.scan("episodes", days).filter(~pl.col("private").fill_null(False))
+    said = (
+        lake.scan("insight_candidates", days)
+        .filter(pl.col("superseded_by").is_null())
+        .select("insight_id", "episode_id")
+        .join(episodes.select("episode_id", other_show="show_id", title="show_title"), on="episode_id")
+        .join(scores.select("insight_id", "cluster"), on="insight_id")
+        .select("cluster", "other_show", "title")
+    )
+    found = (
+        scores.select(ours="cluster", insight_id="contrary_to")
+        .explode("insight_id", empty_as_null=False)
+        .join(scores.select("insight_id", theirs="cluster"), on="insight_id")
+        .select("ours", "theirs")
+    )
+    contrary = pl.concat([found, found.select(ours="theirs", theirs="ours")])
+    asked = today.lazy().select("insight_id", "cluster", "show_id")
+
+    def shows(others: pl.LazyFrame, name: str) -> pl.LazyFrame:
+        return (
+            others.filter(pl.col("other_show") != pl.col("show_id"))
+            .group_by("insight_id")
+            .agg(pl.col("title").unique().sort().alias(name))
+        )
+
+    same = shows(asked.join(said, on="cluster"), "also_heard_on")
+    otherwise = shows(
+        asked.join(contrary, left_on="cluster", right_on="ours").join(said, left_on="theirs", right_on="cluster"),
+        "heard_otherwise_on",
+    )
+    return (
+        asked.select("insight_id")
+        .join(same, on="insight_id", how="left")
+        .join(otherwise, on="insight_id", how="left")
+        .with_columns(pl.col("also_heard_on", "heard_otherwise_on").fill_null([]))
         .collect()
     )
 

@@ -142,10 +142,17 @@ def brief_of(rows: Sequence[dict[str, Any]], day: dt.date, interests: Sequence[s
     """The brief that `user_briefs` rows of one subscriber make, their interests put into words."""
     fields = Entry.__dataclass_fields__
     entries = tuple(
-        Entry(**{name: row[name] for name in fields if name in row} | {"reason": in_words(row, interests)})
+        Entry(
+            **{name: _fixed(row[name]) for name in fields if row.get(name) is not None}
+            | {"reason": in_words(row, interests)}
+        )
         for row in sorted(rows, key=lambda row: row["rank"])
     )
     return BriefMail(day=day, entries=entries, brief_size=brief_size)
+
+
+def _fixed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def in_words(row: dict[str, Any], interests: Sequence[str]) -> str:

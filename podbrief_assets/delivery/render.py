@@ -78,6 +78,7 @@ class Entry:
     link: str | None = None
     reason: str
     also_heard_on: tuple[str, ...] = ()
+    heard_otherwise_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,7 @@ class _Shown:
     link: str | None
     reason: str
     also: str
+    otherwise: str
 
 
 def render(
@@ -248,7 +250,9 @@ def _shown(number: int, entry: Entry, share: float) -> _Shown:
     def cleaned(text: str | None, limit: int) -> str:
         return one_line(text or "", max(12, int(limit * share)))
 
-    others = [cleaned(show, 80) for show in entry.also_heard_on[:5]]
+    def shows(titles: tuple[str, ...]) -> str:
+        return _listed([shown for title in titles[:5] if (shown := cleaned(title, 80))])
+
     link = web_link(entry.link)
     show, speaker = cleaned(entry.show_title, 120), cleaned(entry.speaker, 80)
     heading = (cleaned(entry.label, 160) if entry.kind == "excerpt" else "") or show
@@ -264,7 +268,8 @@ def _shown(number: int, entry: Entry, share: float) -> _Shown:
         time=f"{'at' if entry.timed else 'around'} {_clock(entry.start_s)}",
         link=link if link and len(link) <= max(200, _MAX_LINK * share) else None,
         reason=cleaned(entry.reason, 240),
-        also=_listed([other for other in others if other]),
+        also=shows(entry.also_heard_on),
+        otherwise=shows(entry.heard_otherwise_on),
     )
 
 

@@ -413,6 +413,11 @@ class InsightScores(_Dated):
     prominence = _fraction("How close it is to what the whole episode is about.")
     duplicate_of = _text("The insight that it repeats; null where it is the first to say it.")
     duplicate_similarity = dy.Float64(nullable=True, description="How similar the two are, where it repeats one.")
+    contrary_to = dy.List(
+        dy.String(),
+        nullable=True,
+        description="Insights of the 30 days before that claim the contrary; null where it was not looked for.",
+    )
 
 
 class RelatedInsights(_Dated):
@@ -471,6 +476,12 @@ class UserBriefs(_Dated):
         description="Which of the subscriber's interests it matches best, by number; their words stay out of the lake.",
     )
     reason = _required("The part of the score that decided, in words.")
+    also_heard_on = dy.List(
+        dy.String(), nullable=True, description="Titles of other shows that said the same, as sent; null in old briefs."
+    )
+    heard_otherwise_on = dy.List(
+        dy.String(), nullable=True, description="Titles of shows that said the contrary, as sent; null in old briefs."
+    )
 
     @dy.rule()
     def same_insight_once(cls) -> pl.Expr:

@@ -9,6 +9,7 @@ before it, never against what came after, so a day that is made again gets the s
 
 import datetime as dt
 import time
+from collections.abc import Mapping
 
 import dagster as dg
 import numpy as np
@@ -23,7 +24,7 @@ from podbrief_assets.scores.neighbours import nearest
 
 GROUP = "scores"
 _REMEMBERED = 30  # days: what was said before that is worth saying again
-_SCORED = ("text", "names")  # what the pair test and the parts of a score look at
+_SCORED = ("text", "names", "superseded_by")  # what the pair test and the parts of a score look at
 
 
 @table_asset("insight_scores", group=GROUP, code_version=f"{signals.VERSION}.{duplicates.VERSION}", kinds={"numpy"})
@@ -49,22 +50,25 @@ def insight_scores(
         "novelty": signals.novelty(nearest_before),
         "prominence": today["centrality"],
     }
-    repeated = duplicates.repeats(_claims(today), new_vectors, _claims(before), old_vectors)
+    settled = dict(lake.lake.scan("insight_scores", earlier).select("insight_id", "duplicate_of").collect().iter_rows())
+    found = duplicates.compare(_claims(today, {}), new_vectors, _claims(before, settled), old_vectors)
     table = TABLES["insight_scores"]
     scores = pl.DataFrame(
         {
             "insight_id": today["insight_id"],
             "quality": signals.quality(parts),
             **parts,
-            "duplicate_of": pl.Series([match[0] if match else None for match in repeated], dtype=pl.String),
-            "duplicate_similarity": pl.Series([match[1] if match else None for match in repeated], dtype=pl.Float64),
+            "duplicate_of": pl.Series([one.duplicate_of for one in found], dtype=pl.String),
+            "duplicate_similarity": pl.Series([one.similarity for one in found], dtype=pl.Float64),
+            "contrary_to": pl.Series([list(one.contrary_to) for one in found], dtype=pl.List(pl.String)),
             "date": today["date"],
         }
     )
     return table_result(
         settle(table, scores),
         {
-            "repeats": sum(match is not None for match in repeated),
+            "repeats": sum(one.duplicate_of is not None for one in found),
+            "contraries": sum(bool(one.contrary_to) for one in found),
             "compared_with": len(before),
             "mean_quality": float(np.mean(scores["quality"].to_numpy())) if len(scores) else 0.0,
         },
@@ -111,8 +115,17 @@ def _with_vectors(candidates: pl.LazyFrame, embeddings: pl.LazyFrame, *more: str
     )
 
 
-def _claims(frame: pl.DataFrame) -> list[duplicates.Insight]:
+def _claims(frame: pl.DataFrame, settled: Mapping[str, str | None]) -> list[duplicates.Insight]:
+    """What is compared of each insight; how it stands is known of those in `settled`."""
     return [
-        duplicates.Insight(row["insight_id"], row["episode_id"], row["text"], frozenset(row["names"]))
-        for row in frame.select("insight_id", "episode_id", "text", "names").iter_rows(named=True)
+        duplicates.Insight(
+            insight_id,
+            text,
+            frozenset(names),
+            superseded=superseded_by is not None,
+            settled=duplicates.Settled(settled[insight_id]) if insight_id in settled else None,
+        )
+        for insight_id, text, names, superseded_by in frame.select(
+            "insight_id", "text", "names", "superseded_by"
+        ).iter_rows()
     ]

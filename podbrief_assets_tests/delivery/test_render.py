@@ -64,6 +64,7 @@ INSIGHT = Entry(
     link=None,
     reason="one of the day's best",
     also_heard_on=("Short Wave", "Data Hour", "Deep Blue"),
+    heard_otherwise_on=("Loud Waters",),
 )
 HOSTILE = [
     "Title\r\nBcc: all@example.org\r\n\r\n<h1>other body</h1>",
@@ -169,6 +170,7 @@ def test_an_entry_shows_everything_that_a_reader_needs(kind: str) -> None:
         "The Clans",
         "around 1:02:34",
         "Also heard on Short Wave, Data Hour and Deep Blue",
+        "Heard otherwise on Loud Waters",
     ):
         assert said in text, said
     assert f"“{INSIGHT.text}”" not in text
@@ -226,7 +228,12 @@ def test_the_subject_names_the_day_and_the_first_entry_in_eighty_characters() ->
 def test_no_field_can_add_a_header_a_body_a_tag_or_a_turn_of_direction(kind: Any, hostile: str) -> None:
     plain = Page(body(rendered(brief(changed(EXCERPT, kind=kind, link=None))), "html"))
     entry = changed(
-        EXCERPT, kind=kind, also_heard_on=(hostile,) * 50, link=hostile, **dict.fromkeys(TEXT_FIELDS, hostile)
+        EXCERPT,
+        kind=kind,
+        also_heard_on=(hostile,) * 50,
+        heard_otherwise_on=(hostile,) * 50,
+        link=hostile,
+        **dict.fromkeys(TEXT_FIELDS, hostile),
     )
     built = rendered(brief(*(changed(entry, rank=rank) for rank in range(1, 11)), size=10))
     message = reread(built)

@@ -1,4 +1,4 @@
-"""What a score is made of, and what repeats what."""
+"""What a score is made of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podbrief_assets.scores import duplicates, signals
+from podbrief_assets.scores import signals
 
 
 def unit(*rows):
@@ -42,40 +42,3 @@ def test_every_part_of_any_text_lies_between_nought_and_one(texts):
     for values in [*parts.values(), signals.quality(parts)]:
         assert len(values) == len(texts)
         assert all(0 <= value <= 1 for value in values)
-
-
-def insight(number, text, names=(), episode="e"):
-    return duplicates.Insight(f"i{number}", episode, text, frozenset(names))
-
-
-def test_only_what_agrees_in_meaning_numbers_polarity_and_names_is_the_same():
-    claim = insight(1, "Acme raised 40 million dollars to build batteries in Oslo", ["Acme"])
-    same = insight(2, "To build batteries in Oslo, Acme raised 40 million dollars", ["Acme"])
-    assert duplicates.same_claim(claim, same, 0.95)
-    assert not duplicates.same_claim(claim, same, 0.5), "the vectors say that it is about something else"
-    for text, names in [
-        ("Acme raised 60 million dollars to build batteries in Oslo", ["Acme"]),
-        ("Acme has not raised 40 million dollars to build batteries in Oslo", ["Acme"]),
-        ("Acme didn't raise 40 million dollars to build batteries in Oslo", ["Acme"]),
-        ("Nordvolt raised 40 million dollars to build batteries in Oslo", ["Nordvolt"]),
-    ]:
-        assert not duplicates.same_claim(claim, insight(3, text, names), 0.98), text
-    up = insight(4, "Demand for diesel buses rises in Rotterdam")
-    down = insight(5, "Demand for diesel buses falls in Rotterdam")
-    assert not duplicates.same_claim(up, down, 0.97)
-
-
-def test_a_repeat_points_to_the_first_to_say_it_and_never_to_a_repeat():
-    vector = unit([1, 0])[0]
-    said = [insight(n, "Acme builds batteries in Oslo", ["Acme"]) for n in range(4)]
-    found = duplicates.repeats(said[1:], np.stack([vector] * 3), said[:1], np.stack([vector]))
-    assert [match and match[0] for match in found] == ["i0", "i0", "i0"]
-    alone = duplicates.repeats(said, np.stack([vector] * 4), [], np.zeros((0, 2), np.float32))
-    assert [match and match[0] for match in alone] == [None, "i0", "i0", "i0"]
-
-
-def test_unlike_things_are_not_joined_through_what_lies_between_them():
-    vectors = unit([1, 0], [0.85, 0.527], [0.45, 0.893])  # neighbours are 0.85 alike, the ends 0.45
-    said = [insight(n, "Acme builds batteries") for n in range(3)]
-    found = duplicates.repeats(said, vectors, [], np.zeros((0, 2), np.float32))
-    assert [match and match[0] for match in found] == [None, "i0", None]

@@ -45,6 +45,47 @@ def fill(lake):
         lake.write(vectors, pl.DataFrame(vector, schema=vectors.polars_schema), day)
 
 
+def put(lake, name, day, rows):
+    table = TABLES[name]
+    lake.write(table, pl.DataFrame([{**row, "date": day} for row in rows], schema=table.polars_schema), day)
+
+
+def test_contraries_are_read_in_both_directions_and_repeats_stand_for_what_they_repeat(lake, path):
+    day = DAYS[0]
+    said = ["rose", "rose again", "fell", "taken back"]
+    put(lake, "episodes", day, [{"episode_id": text, "show_id": text, "show_title": text.title()} for text in said])
+    superseded = {"taken back": "rose"}
+    put(
+        lake,
+        "insight_candidates",
+        day,
+        [
+            {"insight_id": text, "episode_id": text, "text": text, "superseded_by": superseded.get(text)}
+            for text in said
+        ],
+    )
+    scores = {
+        "rose": (None, []),
+        "rose again": ("rose", []),
+        "fell": (None, ["rose again"]),
+        "taken back": (None, ["fell"]),
+    }
+    put(
+        lake,
+        "insight_scores",
+        day,
+        [{"insight_id": name, "duplicate_of": of, "contrary_to": to} for name, (of, to) in scores.items()],
+    )
+    build(lake, path)
+    links = ask(path, "SELECT insight_id, contrary_id, text, show_title FROM heard_otherwise_on ORDER BY ALL")
+    assert links == [
+        ("fell", "rose", "rose", "Rose"),
+        ("rose", "fell", "fell", "Fell"),
+        ("taken back", "fell", "fell", "Fell"),
+    ], "nobody is sent to what was taken back"
+    assert ask(path, "SELECT insight_id, repeat_id FROM also_heard_on") == [("rose", "rose again")]
+
+
 def test_every_table_has_a_view_even_before_the_first_run(lake, path):
     views = build(lake, path)
     for name in views:

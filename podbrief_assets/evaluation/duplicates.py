@@ -1,0 +1,219 @@
+"""Repeats and contraries: what the pair score is worth on labelled pairs, and on arguments that others matched.
+
+Belongs here: precision and recall on the half that nothing was fitted to, on excerpts of real transcripts, and by
+cross-validation; what plain likeness reaches on the same pairs; the area under the curve on ArgKP-2021.
+Doesn't: reading and fitting the pairs (`pair_fit.py`), the score itself (`scores/pairs.py`).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from podbrief_assets.evaluation.figures import Figure, Goal, LabelledData
+from podbrief_assets.evaluation.fitting import auc, interval
+from podbrief_assets.evaluation.pair_fit import SignedPair, cross_validated, encoder, read_pairs, signed
+from podbrief_assets.insights.embeddings import SentenceEncoder
+from podbrief_assets.scores.claims import read_claim
+from podbrief_assets.scores.pairs import Verdict, chance, decide, shipped, signs, vetoes
+
+PRECISION = 0.95
+_PLAIN_COSINE = 0.80
+_SHORTEST, _LONGEST = 2, 5  # letters in a run
+
+Flags = npt.NDArray[np.bool_]
+
+
+def figures(data: LabelledData) -> Iterator[Figure]:
+    """What is measured, the test half first.
+
+    Raises:
+        LabelsMissing: The labels or the corpus are not there.
+    """
+    model = encoder()
+    pairs = signed(read_pairs(data), model)
+    development, test, heard = (
+        [one for one in pairs if one.pair.half == half] for half in ("development", "test", "heard")
+    )
+    yield from _on_test(test)
+    yield from _by_plain_likeness(test)
+    yield from _cross_validated(development)
+    yield from _on_heard(heard)
+    weights = shipped()
+    yield Figure(
+        name="signs of a pair that are weighed",
+        value=len(weights.same) - 1,
+        form="count",
+        note="; ".join(f"{name} {value:+.2f}" for name, value in weights.same.items()),
+    )
+    yield from _argkp(data.of_corpus("eval", "argkp2021", "test_data"), model)
+
+
+def _on_test(pairs: Sequence[SignedPair]) -> Iterator[Figure]:
+    found = [decide(one.signs, shipped()).verdict for one in pairs]
+    asked: tuple[tuple[Verdict, str, Goal | None], ...] = (
+        ("same", "repeats", Goal(bound="at least", value=PRECISION)),
+        ("opposite", "contraries", None),
+    )
+    for verdict, name, goal in asked:
+        right, taken, true = _counted(pairs, found, verdict)
+        yield Figure(
+            name=f"precision of {name}, test half",
+            value=_share(right, taken),
+            form="share",
+            goal=goal,
+            note=f"{right.sum()} of {taken.sum()}; {_interval(right, taken)}",
+        )
+        yield Figure(
+            name=f"recall of {name}, test half",
+            value=_share(right, true),
+            form="share",
+            note=f"{right.sum()} of {true.sum()}; {_interval(right, true)}",
+        )
+    truth = np.array([one.pair.verdict for one in pairs])
+    merged = (np.array(found) == "same") & (truth == "opposite")
+    yield Figure(
+        name="contraries merged as repeats, test half",
+        value=float(merged.sum()),
+        form="count",
+        goal=Goal(bound="at most", value=0),
+        note=f"of {(truth == 'opposite').sum()}",
+    )
+
+
+def _by_plain_likeness(pairs: Sequence[SignedPair]) -> Iterator[Figure]:
+    same = np.array([one.pair.verdict == "same" for one in pairs])
+    cosine = np.array([one.signs["cosine"] for one in pairs])
+    near = cosine >= _PLAIN_COSINE
+    yield Figure(
+        name=f"precision of cosine ≥ {_PLAIN_COSINE:.2f} alone, test half",
+        value=_share(same & near, near),
+        form="share",
+        note=f"recall {_share(same & near, same):.1%}",
+    )
+    texts = [(one.pair.a, one.pair.b) for one in pairs]
+    for name, scores in (
+        ("the pair score", np.array([_score(one.signs) for one in pairs])),
+        ("cosine", cosine),
+        ("TF-IDF of characters", character_likeness(texts)),
+    ):
+        yield Figure(name=f"AUC of {name} for repeats, test half", value=auc(scores, same))
+
+
+def _cross_validated(pairs: Sequence[SignedPair]) -> Iterator[Figure]:
+    chances = cross_validated(pairs)
+    weights = shipped()
+    same = np.array([one.pair.verdict == "same" for one in pairs])
+    taken = chances[:, 0] >= weights.same_from
+    yield Figure(
+        name="precision of repeats, development half, topics left out in turn",
+        value=_share(same & taken, taken),
+        form="share",
+        note=f"recall {_share(same & taken, same):.1%}; threshold {weights.same_from:.2f}",
+    )
+    opposite = np.array([one.pair.verdict == "opposite" for one in pairs])
+    linked = (chances[:, 1] >= weights.opposite_from) & ~taken
+    yield Figure(
+        name="precision of contraries, development half, topics left out in turn",
+        value=_share(opposite & linked, linked),
+        form="share",
+        note=f"recall {_share(opposite & linked, opposite):.1%}; threshold {weights.opposite_from:.2f}",
+    )
+
+
+def _on_heard(pairs: Sequence[SignedPair]) -> Iterator[Figure]:
+    found = [decide(one.signs, shipped()).verdict for one in pairs]
+    right, _, true = _counted(pairs, found, "same")
+    yield Figure(
+        name="recall of repeats, nearest excerpts of real episodes",
+        value=_share(right, true),
+        form="share",
+        note=f"{right.sum()} of {true.sum()}, all of them words that two episodes share",
+    )
+    wrong = sum(
+        verdict != "different" for one, verdict in zip(pairs, found, strict=True) if one.pair.verdict != verdict
+    )
+    yield Figure(
+        name="neighbours taken for repeats or contraries, excerpts of real episodes",
+        value=float(wrong),
+        form="count",
+        note=f"of {len(pairs) - int(true.sum())}",
+    )
+
+
+def _counted(pairs: Sequence[SignedPair], found: Sequence[Verdict], verdict: Verdict) -> tuple[Flags, Flags, Flags]:
+    """Which pairs are rightly, and which at all, taken for `verdict`, and which are it."""
+    taken = np.array([one == verdict for one in found])
+    true = np.array([one.pair.verdict == verdict for one in pairs])
+    return taken & true, taken, true
+
+
+def _share(part: Flags, whole: Flags) -> float:
+    return float(part.sum() / whole.sum()) if whole.any() else float("nan")
+
+
+def _interval(part: Flags, whole: Flags) -> str:
+    low, high = interval(lambda rows: _share(part[rows], whole[rows]), len(whole))
+    return f"95 % interval {low:.1%} to {high:.1%}"
+
+
+def _score(found: dict[str, float]) -> float:
+    """The chance of being the same, pairs that a veto excludes behind all others."""
+    return chance(found, shipped().same) - (1.0 if vetoes(found) else 0.0)
+
+
+def _argkp(folder: Path, model: SentenceEncoder) -> Iterator[Figure]:
+    """Arguments against the key points that summarise them (Friedman et al., 2021): matching or not."""
+    arguments = {row["arg_id"]: row["argument"] for row in _rows(folder / "arguments_test.csv")}
+    points = {row["key_point_id"]: row["key_point"] for row in _rows(folder / "key_points_test.csv")}
+    rows = [
+        (arguments[row["arg_id"]], points[row["key_point_id"]], row["label"] == "1")
+        for row in _rows(folder / "labels_test.csv")
+    ]
+    texts = list(dict.fromkeys(text for row in rows for text in row[:2]))
+    vectors = dict(zip(texts, model.encode(texts), strict=True))
+    claims = {text: read_claim(text) for text in texts}
+    cosine = [float(vectors[a] @ vectors[b]) for a, b, _ in rows]
+    scored = [_score(signs(claims[a], claims[b], near)) for (a, b, _), near in zip(rows, cosine, strict=True)]
+    labels = [label for *_, label in rows]
+    letters = character_likeness([(a, b) for a, b, _ in rows])
+    for name, scores in (("cosine", cosine), ("TF-IDF of characters", letters), ("the pair score", scored)):
+        yield Figure(
+            name=f"AUC of {name}, ArgKP-2021 test",
+            value=auc(scores, labels),
+            note=f"{len(rows):,} pairs, {sum(labels):,} matching",
+        )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def character_likeness(pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float64]:
+    """Cosine of TF-IDF of runs of two to five letters within words, with the inverse frequencies of `pairs`' texts."""
+    texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+    counted = {text: _runs(text) for text in texts}
+    documents = Counter(run for runs in counted.values() for run in runs)
+    vectors: dict[str, dict[str, float]] = {}
+    for text, runs in counted.items():
+        weighed = {run: count * (math.log((1 + len(texts)) / (1 + documents[run])) + 1) for run, count in runs.items()}
+        length = math.sqrt(sum(value * value for value in weighed.values())) or 1.0
+        vectors[text] = {run: value / length for run, value in weighed.items()}
+    return np.array([sum(value * vectors[b].get(run, 0.0) for run, value in vectors[a].items()) for a, b in pairs])
+
+
+def _runs(text: str) -> Counter[str]:
+    padded = [f" {word} " for word in text.lower().split()]
+    return Counter(
+        word[start : start + size]
+        for word in padded
+        for size in range(_SHORTEST, _LONGEST + 1)
+        for start in range(len(word) - size + 1)
+    )
