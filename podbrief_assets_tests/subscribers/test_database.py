@@ -5,27 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Iterator
-from email.headerregistry import Address
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from podbrief_assets.database import create_all, engine, session
+from podbrief_assets.database import session
 from podbrief_assets.subscribers.database import (
-    MAX_WISHES,
-    BadAddress,
-    BadWish,
     UnknownSubscriber,
     add,
     address_of,
-    checked_address,
-    checked_language,
-    checked_timezone,
-    checked_wishes,
     id_of,
     is_active,
     list_subscribers,
@@ -33,21 +22,16 @@ from podbrief_assets.subscribers.database import (
     snapshot,
     withdraw_wish,
 )
+from podbrief_assets.subscribers.status import BadStatus
+from podbrief_assets.subscribers.values import MAX_WISHES, BadAddress, BadWish
 
 MONDAY = dt.datetime(2026, 11, 16, 8, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Engine:
-    database = engine(f"sqlite:///{tmp_path / 'podbrief.sqlite'}")
-    create_all(database)
-    return database
-
-
-@pytest.fixture
-def db(opened: Engine) -> Iterator[Session]:
-    with session(opened) as transaction:
+def db(engine: Engine) -> Iterator[Session]:
+    with session(engine) as transaction:
         yield transaction
 
 
@@ -81,7 +65,7 @@ def test_the_same_address_again_merges_what_is_new_and_says_so(db: Session) -> N
 
 def test_adding_again_never_restarts_who_left(db: Session) -> None:
     subscriber_id = add(db, "ann@example.org", now=MONDAY).subscriber_id
-    set_status(db, subscriber_id, "unsubscribed", now=MONDAY + DAY)
+    set_status(db, subscriber_id, "unsubscribed", why="asked for it", now=MONDAY + DAY)
     again = add(db, "ann@example.org", ["batteries"], now=MONDAY + 2 * DAY)
     assert again.status == "unsubscribed"
     assert "still unsubscribed" in str(again)
@@ -89,11 +73,11 @@ def test_adding_again_never_restarts_who_left(db: Session) -> None:
 
 
 def test_a_past_moment_is_seen_as_it_was(db: Session) -> None:
-    ann = add(db, "ann@example.org", ["batteries"], muted_topics=["sport"], now=MONDAY).subscriber_id
+    ann = add(db, "ann@example.org", ["batteries"], muted_topics=["Motorsport"], now=MONDAY).subscriber_id
     add(db, "ann@example.org", ["whales"], brief_size=8, followed_shows=["show-1"], now=MONDAY + DAY)
     withdraw_wish(db, ann, "interest", "Batteries", now=MONDAY + 2 * DAY)
-    set_status(db, ann, "paused", now=MONDAY + 3 * DAY)
-    set_status(db, ann, "active", now=MONDAY + 4 * DAY)
+    set_status(db, ann, "paused", why="on holiday", now=MONDAY + 3 * DAY)
+    set_status(db, ann, "active", why="back", now=MONDAY + 4 * DAY)
 
     def seen(moment: dt.datetime) -> list[tuple[tuple[str, ...], int, tuple[str, ...]]]:
         return [(one.interests, one.brief_size, one.followed_shows) for one in snapshot(db, moment)]
@@ -104,7 +88,7 @@ def test_a_past_moment_is_seen_as_it_was(db: Session) -> None:
     assert seen(MONDAY + 2.5 * DAY) == [(("whales",), 8, ("show-1",))]
     assert seen(MONDAY + 3.5 * DAY) == []
     assert seen(MONDAY + 4.5 * DAY) == [(("whales",), 8, ("show-1",))]
-    assert snapshot(db, MONDAY)[0].muted_topics == ("sport",)
+    assert snapshot(db, MONDAY)[0].muted_topics == ("motorsport",)
 
 
 def test_newcomers_are_in_earlier_days_as_they_were_when_they_came(db: Session) -> None:
@@ -127,16 +111,16 @@ def test_a_moment_in_another_time_zone_is_the_same_moment(db: Session) -> None:
 
 def test_a_clock_that_was_set_back_leaves_one_current_version(db: Session) -> None:
     ann = add(db, "ann@example.org", now=MONDAY).subscriber_id
-    set_status(db, ann, "paused", now=MONDAY - DAY)
+    set_status(db, ann, "paused", why="on holiday", now=MONDAY - DAY)
     assert not is_active(db, ann)
     assert snapshot(db, MONDAY + DAY) == []
     assert len(list_subscribers(db)) == 1
 
 
-def test_a_failed_addition_leaves_nothing(opened: Engine) -> None:
-    with pytest.raises(BadWish), session(opened) as transaction:
+def test_a_failed_addition_leaves_nothing(engine: Engine) -> None:
+    with pytest.raises(BadWish), session(engine) as transaction:
         add(transaction, "ann@example.org", ["fine", "x" * 301])
-    with session(opened) as transaction:
+    with session(engine) as transaction:
         assert list_subscribers(transaction) == []
 
 
@@ -146,13 +130,13 @@ def test_one_subscriber_cannot_pile_up_wishes_by_being_added_again(db: Session) 
         add(db, "ann@example.org", ["one more"])
 
 
-def test_two_that_add_one_address_at_once_make_one_subscriber(opened: Engine) -> None:
+def test_two_that_add_one_address_at_once_make_one_subscriber(engine: Engine) -> None:
     start = threading.Barrier(4)
     found: list[str] = []
 
     def join(number: int) -> None:
         start.wait()
-        with session(opened) as transaction:
+        with session(engine) as transaction:
             found.append(add(transaction, "ann@example.org", [f"interest {number}"]).subscriber_id)
 
     threads = [threading.Thread(target=join, args=(number,)) for number in range(4)]
@@ -162,7 +146,7 @@ def test_two_that_add_one_address_at_once_make_one_subscriber(opened: Engine) ->
         thread.join()
     assert len(found) == 4
     assert len(set(found)) == 1
-    with session(opened, read_only=True) as transaction:
+    with session(engine, read_only=True) as transaction:
         (one,) = list_subscribers(transaction)
     assert sorted(one.interests) == [f"interest {n}" for n in range(4)]
 
@@ -177,95 +161,10 @@ def test_nobody_by_that_name_is_told_apart_from_a_bad_name(db: Session) -> None:
     with pytest.raises(UnknownSubscriber):
         address_of(db, "0" * 16)
     with pytest.raises(UnknownSubscriber):
-        set_status(db, "0" * 16, "paused")
-    with pytest.raises(BadWish):
-        set_status(db, ann, "dormant")  # type: ignore[arg-type]
+        set_status(db, "0" * 16, "paused", why="x")
+    with pytest.raises(BadStatus):
+        set_status(db, ann, "dormant", why="x")  # type: ignore[arg-type]
     assert not is_active(db, "0" * 16)
-
-
-@pytest.mark.parametrize(
-    ("given_address", "stored"),
-    [
-        ("ann@example.com", "ann@example.com"),
-        ("ann+brief@EXAMPLE.com", "ann+brief@example.com"),
-        ("o'neill@example.ie", "o'neill@example.ie"),
-        ("ann@bücher.example", "ann@xn--bcher-kva.example"),
-        ("ann@localhost", "ann@localhost"),
-        ("ann@mail.test", "ann@mail.test"),
-    ],
-)
-def test_addresses_people_have_are_taken(given_address: str, stored: str) -> None:
-    assert checked_address(given_address) == stored
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "",
-        "ann",
-        "ann@",
-        "@example.org",
-        "ann@gmail",
-        "ann@@example.org",
-        "ann@example..org",
-        "ann b@example.org",
-        "Ann <ann@example.org>",
-        "ann@example.org, ben@example.org",
-        "ann@example.org\r\nBcc: all@example.org",
-        "ann\x00@example.org",
-        "ann@[127.0.0.1]",
-        "änn@example.org",
-        "=cmd|x@example.org",
-        "ann@example.org\u202e",
-        "a" * 65 + "@example.org",
-        "a@" + "b" * 300 + ".org",
-    ],
-)
-def test_anything_else_is_refused_with_a_remedy_on_one_line(bad: str) -> None:
-    with pytest.raises(BadAddress) as caught:
-        checked_address(bad)
-    assert caught.value.remedy
-    assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 400
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.one_of(st.emails(), st.text(max_size=40).map(lambda text: f"{text}@example.org"), st.text(max_size=300)))
-def test_whatever_is_taken_can_stand_in_a_mail_header(text: str) -> None:
-    try:
-        address = checked_address(text)
-    except BadAddress:
-        return
-    assert address.isascii()
-    assert Address(addr_spec=address).addr_spec == address
-    assert checked_address(address) == address
-
-
-def test_wishes_are_kept_on_one_line_each_without_repeats_and_invisible_characters() -> None:
-    assert checked_wishes(["  AI\tfor\n science ", "", "ai for science", "gr\u202eid\x00s", "Cafe\u0301"]) == (
-        "AI for science",
-        "grid s",
-        "Café",
-    )
-
-
-@pytest.mark.parametrize("formula", ["=HYPERLINK(1)", " +1", "@SUM(A1)", "-2+3", "\u200b=1", "\ufeff=1"])
-def test_a_wish_that_a_spreadsheet_would_run_is_refused(formula: str) -> None:
-    with pytest.raises(BadWish, match="formula"):
-        checked_wishes([formula])
-
-
-@pytest.mark.parametrize("name", ["Mars/Olympus", "../../etc/passwd", "/etc/localtime", "", "europe berlin", "\x00"])
-def test_a_time_zone_is_one_of_the_list(name: str) -> None:
-    with pytest.raises(BadWish, match="IANA"):
-        checked_timezone(name)
-
-
-def test_a_language_is_a_tag() -> None:
-    assert checked_language("pt_BR") == "pt-br"
-    with pytest.raises(BadWish, match="tag"):
-        checked_language("English, please")
-    assert checked_timezone("America/Argentina/Buenos_Aires") == "America/Argentina/Buenos_Aires"
 
 
 @pytest.mark.parametrize("size", [0, 11, -1])
