@@ -106,9 +106,12 @@ def test_a_database_that_was_made_before_there_were_revisions_keeps_every_row(re
     before = {table: rows(released, table) for table in tables}
     migrations.upgrade(released)
     assert agrees(released)
-    added = {"subscriber_setting": {"hour": 7, "format": "html", "why": None}}
+    changed = {ANN: MONDAY + 2 * DAY, BEN: MONDAY + 3 * DAY}
+    before["subscriber"] = [row | {"changed_at": changed[row["subscriber_id"]]} for row in before["subscriber"]]
+    settings = {"hour": 7, "format": "html", "why": None}
+    before["subscriber_setting"] = [row | settings for row in before["subscriber_setting"]]
     for table in tables:
-        assert rows(released, table) == [row | added.get(table, {}) for row in before[table]], table
+        assert rows(released, table) == before[table], table
 
     with database.session(released, read_only=True) as session:
         ann, ben = subscribers.list_subscribers(session)

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, and_, case, func, literal, or_, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, and_, case, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
@@ -51,6 +51,7 @@ from podbrief_assets.subscribers.values import (
 
 WishKind = Literal["interest", "followed_show", "muted_show", "muted_topic", "muted_word"]
 
+_TICK = dt.timedelta(microseconds=1)  # as fine as both databases keep a moment
 _SETTINGS = ("status", "brief_size", "language", "timezone", "hour", "format")
 
 
@@ -68,6 +69,8 @@ class SubscriberRow(Base):
     # Servers may tell Ann@ from ann@, people don't: the same person twice would get two briefs.
     address_key: Mapped[str] = mapped_column(String(254), unique=True)
     created_at: Mapped[dt.datetime] = mapped_column(Moment)
+    # When they were last changed in any way, or somebody set out to.
+    changed_at: Mapped[dt.datetime] = mapped_column(Moment)
 
 
 class SettingRow(Base):
@@ -556,7 +559,11 @@ def _find_or_create(session: Session, address: str, now: dt.datetime) -> tuple[s
         with session.begin_nested():
             session.add(
                 SubscriberRow(
-                    subscriber_id=subscriber_id, address=address, address_key=address.casefold(), created_at=now
+                    subscriber_id=subscriber_id,
+                    address=address,
+                    address_key=address.casefold(),
+                    created_at=now,
+                    changed_at=now,
                 )
             )
     except IntegrityError:  # somebody added the address between our look and our insert
@@ -574,28 +581,24 @@ def _by_key(session: Session, address: str) -> str | None:
 def begin_change(session: Session, subscriber_id: str, now: dt.datetime | None = None) -> dt.datetime:
     """Keep others from changing a subscriber until the transaction ends; the moment from which a change made now holds.
 
-    That is `now`, but never earlier than the last change: a clock that was set back must not change what held at a
-    moment that is over.
+    That is `now`, but later than every change before: a clock that stood still or was set back must not change what
+    held at a moment that is over.
 
     Raises:
         UnknownSubscriber: Nobody has this identifier.
     """
-    now = now or _now()
     # PostgreSQL locks the row, SQLite has locked everything already.
-    held = session.scalar(
-        select(SubscriberRow.subscriber_id).where(SubscriberRow.subscriber_id == subscriber_id).with_for_update()
+    person = session.scalar(
+        select(SubscriberRow)
+        .where(SubscriberRow.subscriber_id == subscriber_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    if held is None:
+    if person is None:
         raise _unknown(subscriber_id)
-    latest = [
-        session.scalar(select(func.max(column)).where(row.subscriber_id == subscriber_id))
-        for row, column in (
-            (SettingRow, SettingRow.valid_from),
-            (WishRow, WishRow.valid_from),
-            (WishRow, WishRow.valid_to),
-        )
-    ]
-    return max([now, *(moment for moment in latest if moment is not None)])
+    person.changed_at = max(now or _now(), person.changed_at + _TICK)
+    session.flush()
+    return person.changed_at
 
 
 def _current(session: Session, subscriber_id: str) -> SettingRow:

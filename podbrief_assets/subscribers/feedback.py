@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from podbrief_assets.database import Base, Moment
@@ -90,10 +90,7 @@ def record(session: Session, subscriber_id: str, insight_id: str, kind: Kind, no
     )
     if last == kind:
         return False
-    # A clock that was set back must not change what had been said by a moment that is over.
-    latest = session.scalar(select(func.max(FeedbackRow.at)).where(FeedbackRow.subscriber_id == subscriber_id))
-    at = since if latest is None else max(since, latest)
-    session.add(FeedbackRow(subscriber_id=subscriber_id, insight_id=insight_id, kind=kind, at=at))
+    session.add(FeedbackRow(subscriber_id=subscriber_id, insight_id=insight_id, kind=kind, at=since))
     session.flush()
     return True
 

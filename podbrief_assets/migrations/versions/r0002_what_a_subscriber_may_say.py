@@ -6,9 +6,23 @@ from alembic import op
 revision = "r0002"
 down_revision = "r0001"
 
+_MOMENTS = (
+    ("subscriber_setting", "valid_from"),
+    ("subscriber_wish", "valid_from"),
+    ("subscriber_wish", "valid_to"),
+)
+
 
 def upgrade() -> None:
     """Change the settings and wishes, which keep their rows, and make the new tables."""
+    with op.batch_alter_table("subscriber") as people:
+        people.add_column(sa.Column("changed_at", sa.DateTime(timezone=True)))
+    op.execute("UPDATE subscriber SET changed_at = created_at")
+    for table, column in _MOMENTS:
+        latest = f"SELECT max({column}) FROM {table} WHERE {table}.subscriber_id = subscriber.subscriber_id"
+        op.execute(f"UPDATE subscriber SET changed_at = ({latest}) WHERE ({latest}) > changed_at")
+    with op.batch_alter_table("subscriber") as people:
+        people.alter_column("changed_at", existing_type=sa.DateTime(timezone=True), nullable=False)
     with op.batch_alter_table("subscriber_setting") as settings:
         settings.add_column(sa.Column("hour", sa.Integer))
         settings.add_column(sa.Column("format", sa.String(8)))
