@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from podbrief_assets.transcripts.speech import SpeechRecognizer, Transcription
 
 _COLUMN_WIDTH = 12  # what a column of a query's answer needs on a terminal to be worth looking at
+_ADDED_AT_ONCE = 500  # subscribers in one transaction
 STOPPED = 130  # as a shell reports a command that Ctrl-C ended
 
 
@@ -1144,18 +1145,24 @@ def subscribers_import(
 ) -> None:
     """Add every subscriber of a CSV file; a broken line is told and leaves the others alone.
 
-    A line without evidence of consent is left out, as is whoever was forgotten. Further columns: consented_at,
-    brief_size, timezone, language, hour, format, followed_shows, muted_shows, muted_topics, muted_words.
+    A line without evidence of consent is left out, as is whoever was forgotten. Stopped, it is started again without
+    harm. Further columns: consented_at, brief_size, timezone, language, hour, format, followed_shows, muted_shows,
+    muted_topics, muted_words.
     """
     from podbrief_assets.database import session
     from podbrief_assets.subscribers import database as subscribers
     from podbrief_assets.subscribers.importing import read_csv
-    from podbrief_assets.subscribers.suppression import open_suppression
+    from podbrief_assets.subscribers.suppression import Suppressed, open_suppression
 
     home = Home.from_environment()
     listed = read_csv(_read(file), consent)
-    with session(_database(home)) as transaction:
-        done = subscribers.add_all(transaction, listed.rows, suppression=open_suppression(home.suppression_key))
+    engine, suppression = _database(home), open_suppression(home.suppression_key)
+    done: list[subscribers.Added | Suppressed] = []
+    # A transaction keeps every other writer of SQLite out: a list of a million takes an hour, a block of it seconds.
+    for start in range(0, len(listed.rows), _ADDED_AT_ONCE):
+        with session(engine) as transaction:
+            block = listed.rows[start : start + _ADDED_AT_ONCE]
+            done += subscribers.add_all(transaction, block, suppression=suppression)
     for line in [*listed.problems, *listed.notes]:
         err.print(f"  {_plain(line)}", soft_wrap=True)
     added = [one for one in done if isinstance(one, subscribers.Added)]
