@@ -3,14 +3,10 @@
 Belongs here: the states of a subscriber, the transitions that are allowed, and those that need the person's consent.
 Doesn't: storing a state (`database.py`), forgetting somebody (`forgetting.py`).
 
-    pending ──► active ◄──► paused            only `active` gets briefs
-       │          │ ▲          │
-       ├──────────┼─┼──────────┤
-       ▼          ▼ │          ▼
-    unsubscribed, bounced                     back from either by their own new consent, or a mended address
-       │
-       ▼ (from every state)
-    forgotten                                 never stored: nothing of the person is left
+    pending ──► active ◄──► paused      only `active` gets briefs; `pending` have yet to confirm that they want them
+    bounced                             from active and paused; back to active once their mailbox takes mail again
+    unsubscribed                        from all of these; back by their own new consent alone
+    forgotten                           from every state, and never stored: nothing of the person is left
 """
 
 from __future__ import annotations
@@ -23,7 +19,7 @@ from podbrief_assets.errors import PermanentFailure
 Status = Literal["pending", "active", "paused", "unsubscribed", "bounced", "forgotten"]
 
 TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
-    "pending": frozenset({"active", "unsubscribed", "bounced", "forgotten"}),
+    "pending": frozenset({"active", "unsubscribed", "forgotten"}),
     "active": frozenset({"paused", "unsubscribed", "bounced", "forgotten"}),
     "paused": frozenset({"active", "unsubscribed", "bounced", "forgotten"}),
     "unsubscribed": frozenset({"pending", "active", "forgotten"}),

@@ -272,6 +272,14 @@ def test_who_said_no_or_nothing_yet_starts_by_their_own_consent_only(db: Session
     assert consent.of(db, subscriber_id)[-1] == (confirmed, MONDAY + 2 * DAY)
 
 
+@pytest.mark.parametrize("start", ["pending", "unsubscribed"])
+def test_no_detour_leads_to_briefs_without_consent(start: Status) -> None:
+    reached: set[Status] = {start}
+    for _ in TRANSITIONS:
+        reached |= {then for before in reached for then in TRANSITIONS[before] if (before, then) not in NEEDS_CONSENT}
+    assert "active" not in reached
+
+
 def test_why_is_kept_as_one_harmless_line(db: Session) -> None:
     ann = add(db, "ann@example.org").subscriber_id
     set_status(db, ann, "bounced", why="550\r\n\x00no \u202esuch mailbox " + "x" * 10_000)
