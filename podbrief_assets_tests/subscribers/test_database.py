@@ -266,7 +266,7 @@ def test_exactly_the_stated_transitions_are_possible(db: Session, before: Status
 def test_who_said_no_or_nothing_yet_starts_by_their_own_consent_only(db: Session, before: Status, then: Status) -> None:
     subscriber_id = brought_to(db, before)
     with pytest.raises(IllegalTransition, match="consent"):
-        set_status(db, subscriber_id, then, why="the operator likes to")
+        set_status(db, subscriber_id, then, why="the operator likes to", now=MONDAY + 1.5 * DAY)
     confirmed = Consent(how="double_opt_in", evidence="token 5f2a, confirmed from the mailbox", given_at=MONDAY + DAY)
     assert set_status(db, subscriber_id, then, why="confirmed", consent=confirmed, now=MONDAY + 2 * DAY)
     assert consent.of(db, subscriber_id)[-1] == (confirmed, MONDAY + 2 * DAY)
