@@ -204,12 +204,10 @@ MEASURES = {
 
 
 def _engine(home: Path):  # type: ignore[no-untyped-def]
-    from podbrief_assets import database
-    from podbrief_assets.episodes import feed_state
+    from podbrief_assets import database, migrations
 
-    _ = feed_state.FeedStateRow  # its table is known once it is imported
     opened = database.engine(f"sqlite:///{home / 'podbrief.sqlite'}")
-    database.create_all(opened)
+    migrations.upgrade(opened)
     return opened
 
 

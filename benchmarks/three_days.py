@@ -41,7 +41,7 @@ from typing import Any
 from sqlalchemy import Engine
 from upath import UPath
 
-from podbrief_assets import database, net
+from podbrief_assets import database, migrations, net
 from podbrief_assets.episodes import feed_state, identity, listing
 from podbrief_assets.episodes.item_log import ItemLog
 from podbrief_assets.episodes.scan import ScanResult, scan, states_to_save
@@ -156,7 +156,7 @@ def run(tools: Path, folder: Path, copies: int, fault: float, shows: Sequence[st
     missing = f"http://127.0.0.1:{port}/feeds/never-there.xml"
     subscriptions = [Subscription(f"http://127.0.0.1:{port}{path}") for path in paths] + [Subscription(missing)]
     engine = database.engine(f"sqlite:///{folder / 'podbrief.sqlite'}")
-    database.create_all(engine)
+    migrations.upgrade(engine)
     here = Installation(Lake(UPath(folder / "lake")), engine, subscriptions)
     broken: list[str] = []
     asked_for_missing: list[str] = []

@@ -40,9 +40,13 @@ if TYPE_CHECKING:
     from podbrief_assets.episodes.opml import Opml
     from podbrief_assets.episodes.shows import Subscription, SubscriptionList
     from podbrief_assets.runner import DayReport, ShardsReport
+    from podbrief_assets.subscribers.database import WishKind
+    from podbrief_assets.subscribers.forgetting import Places
+    from podbrief_assets.subscribers.status import Status
     from podbrief_assets.transcripts.speech import SpeechRecognizer, Transcription
 
 _COLUMN_WIDTH = 12  # what a column of a query's answer needs on a terminal to be worth looking at
+_ADDED_AT_ONCE = 500  # subscribers in one transaction
 STOPPED = 130  # as a shell reports a command that Ctrl-C ended
 
 
@@ -104,9 +108,11 @@ app = typer.Typer(
 )
 shows_app = typer.Typer(no_args_is_help=True, help="The shows that are scanned.")
 subscribers_app = typer.Typer(no_args_is_help=True, help="Who gets a brief, and what they want to know about.")
+wishes_app = typer.Typer(no_args_is_help=True, help="What a subscriber wants and does not want.")
 brief_app = typer.Typer(no_args_is_help=True, help="The briefs themselves.")
 app.add_typer(shows_app, name="shows")
 app.add_typer(subscribers_app, name="subscribers")
+subscribers_app.add_typer(wishes_app, name="wishes")
 app.add_typer(brief_app, name="brief")
 
 # Without emoji, or a title's “:heart:” would become a picture; what strangers write is shown as it is.
@@ -627,6 +633,7 @@ def _subscribe_sample(home: Home, feeds: "Sequence[str]", subscribers_csv: Path)
     from podbrief_assets.episodes import shows
     from podbrief_assets.subscribers import database as subscribers
     from podbrief_assets.subscribers.importing import read_csv
+    from podbrief_assets.subscribers.suppression import open_suppression
 
     with _editing(home) as opml:
         known = opml.listed.subscriptions
@@ -640,7 +647,7 @@ def _subscribe_sample(home: Home, feeds: "Sequence[str]", subscribers_csv: Path)
                 opml.add(feed)
     listed = read_csv(_read(subscribers_csv))
     with session(_database(home)) as transaction:
-        subscribers.add_all(transaction, listed.rows)
+        subscribers.add_all(transaction, listed.rows, suppression=open_suppression(home.suppression_key))
     return [row.address for row in listed.rows]
 
 
@@ -967,20 +974,12 @@ def shows_remove(
     show: Annotated[str, typer.Argument(metavar="SHOW", help="Its address, exact title or identifier.")],
 ) -> None:
     """Stop scanning a show. Its episodes and insights stay in the tables."""
-    from podbrief_assets.episodes import hushing, listing, shows
+    from podbrief_assets.episodes import hushing, listing
 
     home = Home.from_environment()
     with _editing(home) as opml:
         scanned = _scanned(home, opml.listed.subscriptions)
-        ids = {one.feed_url: state.show_id for one, state in scanned if state and state.show_id}
-        try:
-            gone = shows.meant(opml.listed.subscriptions, show, ids)
-        except shows.UnknownShow:
-            # The list of a show that was added while it could not be read has no title; its feed has one since.
-            titled = [one for one, state in scanned if state and state.title == show.strip()]
-            if len(titled) != 1:
-                raise
-            gone = titled[0]
+        gone = _meant(scanned, show)
         opml.remove(gone)
         after = opml.listed
     name = gone.title or hushing.shown(gone.feed_url, is_private=listing.is_private(gone, dict(scanned)[gone]))
@@ -996,6 +995,37 @@ def _scanned(home: Home, subscriptions: "Sequence[Subscription]") -> "list[tuple
     return [(one, states.get(identity.canonical_feed_address(one.feed_url))) for one in subscriptions]
 
 
+def _meant(scanned: "Sequence[tuple[Subscription, FeedState | None]]", show: str) -> "Subscription":
+    """The one of the subscribed shows that somebody means by its address, exact title or identifier.
+
+    Raises:
+        UnknownShow, AmbiguousShow: Not exactly one show is meant.
+    """
+    from podbrief_assets.episodes import shows
+
+    ids = {one.feed_url: state.show_id for one, state in scanned if state and state.show_id}
+    try:
+        return shows.meant([one for one, _ in scanned], show, ids)
+    except shows.UnknownShow:
+        # The list of a show that was added while it could not be read has no title; its feed has one since.
+        titled = [one for one, state in scanned if state and state.title == show.strip()]
+        if len(titled) != 1:
+            raise
+        return titled[0]
+
+
+def _show_ids(home: Home, named: "Sequence[str] | None") -> list[str]:
+    """The identifiers of the subscribed shows that are meant."""
+    from podbrief_assets.episodes import identity
+
+    if not named:
+        return []
+    scanned = _scanned(home, _listed(home).subscriptions)
+    known = {one.feed_url: state.show_id if state else None for one, state in scanned}
+    chosen = [_meant(scanned, show).feed_url for show in named]
+    return [known[address] or identity.show_id(None, address) for address in chosen]
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -1007,19 +1037,14 @@ def _read(path: Path) -> bytes:
 
 
 def _database(home: Home) -> Any:
-    """The operational database's engine, every table in place."""
+    """The operational database's engine, every table as this release wants it."""
     from sqlalchemy.exc import DBAPIError
 
-    from podbrief_assets import database
-    from podbrief_assets.delivery import ledger
-    from podbrief_assets.episodes import feed_state
-    from podbrief_assets.subscribers import database as subscribers
+    from podbrief_assets import database, migrations
 
-    # Imported so that their tables are known when the database is made.
-    _ = (ledger, feed_state, subscribers)
     engine = database.engine(home.database_url)
     try:
-        database.create_all(engine)
+        migrations.upgrade(engine)
     except DBAPIError as error:
         raise DatabaseUnreachable(
             f"the operational database can't be opened ({error.orig})",
@@ -1028,23 +1053,76 @@ def _database(home: Home) -> Any:
     return engine
 
 
+_Who = Annotated[str, typer.Argument(metavar="SUBSCRIBER", help="Their address, or their identifier.")]
+_Interest = Annotated[
+    list[str] | None, typer.Option(help="What they want to know about, in their own words; may be repeated.")
+]
+_Follow = Annotated[
+    list[str] | None, typer.Option(help="A show they want first: its address, exact title or identifier.")
+]
+_MuteShow = Annotated[list[str] | None, typer.Option(help="A show they never want.")]
+_MuteTopic = Annotated[list[str] | None, typer.Option(help="A topic they never want, of podbrief's list.")]
+_MuteWord = Annotated[list[str] | None, typer.Option(help="A name or word they never want to read of.")]
+_Why = Annotated[str, typer.Option(help="Why, for whoever asks later.")]
+_ConsentText = Annotated[
+    str | None,
+    typer.Option(
+        "--consent", help='How and when they agreed: "asked for it by mail on 3 May 2026".', show_default=False
+    ),
+]
+
+
 @subscribers_app.command("add")
 def subscribers_add(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The e-mail address.")],
-    interest: Annotated[
-        list[str] | None, typer.Option(help="What they want to know about, in their own words; may be repeated.")
-    ] = None,
+    interest: _Interest = None,
+    follow: _Follow = None,
+    mute_show: _MuteShow = None,
+    mute_topic: _MuteTopic = None,
+    mute_word: _MuteWord = None,
     brief_size: Annotated[int | None, typer.Option(help="Insights a day, 1 to 10.", show_default="5")] = None,
+    language: Annotated[str | None, typer.Option(help="As en or pt-br.", show_default=False)] = None,
     timezone: Annotated[str | None, typer.Option(help="As Europe/Berlin.", show_default="UTC")] = None,
+    hour: Annotated[
+        int | None, typer.Option(help="Hour of their day at which the brief is wanted, 0 to 23.", show_default="7")
+    ] = None,
+    format: Annotated[str | None, typer.Option(help="html or text.", show_default="html")] = None,
+    consent: _ConsentText = None,
+    asked_again: Annotated[
+        bool, typer.Option("--asked-again", help="They were forgotten, and asked for briefs again themselves.")
+    ] = False,
 ) -> None:
-    """Add a subscriber, or give one who is there further interests."""
+    """Add a subscriber; to one who is there it adds wishes, and changes the settings that are given.
+
+    Whoever paused, unsubscribed or bounced stays so: see `podbrief subscribers resume`.
+    """
     from podbrief_assets.database import session
     from podbrief_assets.subscribers import database as subscribers
+    from podbrief_assets.subscribers.consent import Consent
+    from podbrief_assets.subscribers.suppression import open_suppression
 
-    wanted: dict[str, Any] = {"brief_size": brief_size, "timezone": timezone}
-    with session(_database(Home.from_environment())) as transaction:
+    if asked_again and consent is None:
+        raise BadArgument("--asked-again without evidence", "say how and when they asked, by --consent TEXT")
+    home = Home.from_environment()
+    followed, muted = _show_ids(home, follow), _show_ids(home, mute_show)
+    suppression = open_suppression(home.suppression_key)
+    with session(_database(home)) as transaction:
         added = subscribers.add(
-            transaction, address, interest or (), **{name: value for name, value in wanted.items() if value is not None}
+            transaction,
+            address,
+            interest or (),
+            consent=None if consent is None else Consent(how="operator", evidence=consent),
+            brief_size=brief_size,
+            language=language,
+            timezone=timezone,
+            hour=hour,
+            format=format,
+            followed_shows=followed,
+            muted_shows=muted,
+            muted_topics=mute_topic or (),
+            muted_words=mute_word or (),
+            suppression=suppression,
+            asked_again=asked_again,
         )
     out.print(f"{_plain(address, 200)} {_plain(added)}", soft_wrap=True)
     if not interest and added.created:
@@ -1056,23 +1134,42 @@ def subscribers_import(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="CSV with the header address,interests; several interests are separated by ;"
+            metavar="FILE",
+            help="CSV with the header address,consent,interests; several interests are separated by ;",
         ),
     ],
+    consent: Annotated[
+        str | None,
+        typer.Option(help="How and when everyone agreed whose line has no consent of its own.", show_default=False),
+    ] = None,
 ) -> None:
-    """Add every subscriber of a CSV file; a broken line is told and leaves the others alone."""
+    """Add every subscriber of a CSV file; a broken line is told and leaves the others alone.
+
+    A line without evidence of consent is left out, as is whoever was forgotten. Stopped, it is started again without
+    harm. Further columns: consented_at, brief_size, timezone, language, hour, format, followed_shows, muted_shows,
+    muted_topics, muted_words.
+    """
     from podbrief_assets.database import session
     from podbrief_assets.subscribers import database as subscribers
     from podbrief_assets.subscribers.importing import read_csv
+    from podbrief_assets.subscribers.suppression import Suppressed, open_suppression
 
-    listed = read_csv(_read(file))
-    with session(_database(Home.from_environment())) as transaction:
-        added = subscribers.add_all(transaction, listed.rows)
+    home = Home.from_environment()
+    listed = read_csv(_read(file), consent)
+    engine, suppression = _database(home), open_suppression(home.suppression_key)
+    done: list[subscribers.Added | Suppressed] = []
+    # A transaction keeps every other writer of SQLite out: a list of a million takes an hour, a block of it seconds.
+    for start in range(0, len(listed.rows), _ADDED_AT_ONCE):
+        with session(engine) as transaction:
+            block = listed.rows[start : start + _ADDED_AT_ONCE]
+            done += subscribers.add_all(transaction, block, suppression=suppression)
     for line in [*listed.problems, *listed.notes]:
         err.print(f"  {_plain(line)}", soft_wrap=True)
+    added = [one for one in done if isinstance(one, subscribers.Added)]
     created = sum(one.created for one in added)
+    forgotten = f", {len(done) - len(added):,} forgotten before and left out" if len(done) > len(added) else ""
     out.print(
-        f"{_count(created, 'subscriber')} added, {len(added) - created:,} there already, "
+        f"{_count(created, 'subscriber')} added, {len(added) - created:,} there already{forgotten}, "
         f"{_count(len(listed.problems), 'line')} left out{' (told above)' if listed.problems else ''}",
         soft_wrap=True,
     )
@@ -1099,6 +1196,241 @@ def subscribers_list() -> None:
         _print_table(("subscriber", "address", "status", "a day", "interests"), rows)
     else:
         out.print("nobody yet: `podbrief subscribers add ADDRESS --interest TEXT`")
+
+
+@subscribers_app.command("show")
+def subscribers_show(subscriber: _Who) -> None:
+    """Show a subscriber: what they asked for, how they stand and since when, and how they agreed."""
+    from podbrief_assets.database import session
+    from podbrief_assets.subscribers import consent as consents
+    from podbrief_assets.subscribers import database as subscribers
+
+    with session(_database(Home.from_environment()), read_only=True) as transaction:
+        subscriber_id = _whom(transaction, subscriber)
+        (one,) = subscribers.list_subscribers(transaction, subscriber_id)
+        versions = subscribers.settings_ever(transaction, subscriber_id)
+        agreed = consents.of(transaction, subscriber_id)
+    rows = [
+        ("subscriber", one.subscriber_id),
+        ("address", one.address),
+        (
+            "brief",
+            f"{one.brief_size} a day at {one.hour}:00, {one.timezone}, {one.format}, {one.language or 'any language'}",
+        ),
+        *[("interest", wish) for wish in one.interests],
+        *[("follows", show) for show in one.followed_shows],
+        *[("never the show", show) for show in one.muted_shows],
+        *[("never the topic", topic) for topic in one.muted_topics],
+        *[("never the word", word) for word in one.muted_words],
+    ]
+    before = None
+    for version in versions:
+        if version.status != before:
+            why = f": {version.why}" if version.why else ""
+            rows.append((f"since {version.valid_from:%Y-%m-%d %H:%M}", f"{version.status}{why}"))
+        before = version.status
+    for consent, recorded_at in agreed:
+        given = f" on {consent.given_at:%Y-%m-%d}" if consent.given_at else ""
+        said = f"agreed{given} ({consent.how}): {consent.evidence}"
+        rows.append((f"noted {recorded_at:%Y-%m-%d %H:%M}", said))
+    if not agreed:
+        rows.append(("consent", "none is on record"))
+    _print_table(("what", "is"), rows)
+
+
+@subscribers_app.command("pause")
+def subscribers_pause(subscriber: _Who, why: _Why = "paused by the operator") -> None:
+    """Send a subscriber nothing until they are resumed."""
+    _set_status(subscriber, "paused", why, None)
+
+
+@subscribers_app.command("resume")
+def subscribers_resume(subscriber: _Who, why: _Why = "resumed by the operator", consent: _ConsentText = None) -> None:
+    """Send a subscriber briefs again; whoever unsubscribed or never confirmed, only by their own --consent."""
+    _set_status(subscriber, "active", why, consent)
+
+
+@subscribers_app.command("unsubscribe")
+def subscribers_unsubscribe(subscriber: _Who, why: _Why = "unsubscribed by the operator") -> None:
+    """End a subscription. What they asked for is kept until they are forgotten."""
+    _set_status(subscriber, "unsubscribed", why, None)
+
+
+def _set_status(subscriber: str, status: "Status", why: str, consent: str | None) -> None:
+    from podbrief_assets.database import session
+    from podbrief_assets.subscribers import database as subscribers
+    from podbrief_assets.subscribers.consent import Consent
+
+    with session(_database(Home.from_environment())) as transaction:
+        changed = subscribers.set_status(
+            transaction,
+            _whom(transaction, subscriber),
+            status,
+            why=why,
+            consent=None if consent is None else Consent(how="operator", evidence=consent),
+        )
+    out.print(f"{_plain(subscriber, 200)} is {status}{'' if changed else ' already'}", soft_wrap=True)
+
+
+@subscribers_app.command("forget")
+def subscribers_forget(subscriber: _Who) -> None:
+    """Remove a person for good: from the database, every earlier table, the cache and the outbox.
+
+    A keyed hash of the address is kept, so that no list brings them back. Safe to stop and to start again. Back-ups
+    are yours to clean. Give them what is held of them first, if they want it: `podbrief subscribers export`.
+    """
+    from podbrief_assets.database import session
+    from podbrief_assets.insights.embeddings import SentenceEncoder
+    from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, EMBEDDING_MODEL
+    from podbrief_assets.subscribers import database as subscribers
+    from podbrief_assets.subscribers import forgetting
+    from podbrief_assets.subscribers.suppression import open_suppression
+    from podbrief_assets.subscribers.values import checked_address
+
+    home = Home.from_environment()
+    engine = _database(home)
+    suppression = open_suppression(home.suppression_key)
+    encoder = SentenceEncoder(EMBEDDING_MODEL, EMBEDDING_DIMENSION)
+    with session(engine) as transaction:
+        try:
+            removed = forgetting.begin(transaction, _whom(transaction, subscriber), suppression, encoder.key)
+        except subscribers.UnknownSubscriber:
+            if "@" not in subscriber:
+                raise
+            since = suppression.since(transaction, checked_address(subscriber))
+            if since is None:
+                raise
+            said = f"was forgotten on {since:%Y-%m-%d} already"
+        else:
+            counted = ", ".join(f"{count:,} of {table}" for table, count in removed.items() if count)
+            said = f"is forgotten; rows removed from the database: {counted}"
+    out.print(f"{_plain(subscriber, 200)} {said}", soft_wrap=True)
+    erased = forgetting.finish(engine, _places(home))
+    rows = ", ".join(f"{count:,} of {table}" for table, count in sorted(erased.rows.items())) or "none"
+    out.print(
+        f"rows removed from the lake: {rows}; {_count(erased.mails, 'file')} from the outbox, "
+        f"{_count(erased.vectors, 'value')} from the cache",
+        soft_wrap=True,
+    )
+    out.print("the snapshots of the next two days look again, for runs that had begun before", style="dim")
+
+
+@subscribers_app.command("export")
+def subscribers_export(
+    subscriber: _Who,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Where to; else it is printed.", show_default=False)
+    ] = None,
+) -> None:
+    """Give out everything that is held of a subscriber, as JSON.
+
+    That is every version of their settings and wishes, consent, feedback, deliveries, and their rows in the lake.
+    """
+    from podbrief_assets.database import session
+    from podbrief_assets.lake.files import write_bytes
+    from podbrief_assets.subscribers import forgetting
+
+    home = Home.from_environment()
+    with session(_database(home), read_only=True) as transaction:
+        held = forgetting.held(transaction, _whom(transaction, subscriber), _places(home))
+    # As ASCII: what strangers wrote acts on a terminal, and says the same as character escapes.
+    text = json.dumps(held, indent=2, ensure_ascii=file is None) + "\n"
+    if file is None:
+        typer.echo(text, nl=False)
+    else:
+        write_bytes(file.resolve(), text.encode(), new_mode=0o600)
+        out.print(f"everything held of {_plain(subscriber, 200)} is in {_plain(file)}", soft_wrap=True)
+
+
+@wishes_app.command("add")
+def wishes_add(
+    subscriber: _Who,
+    interest: _Interest = None,
+    follow: _Follow = None,
+    mute_show: _MuteShow = None,
+    mute_topic: _MuteTopic = None,
+    mute_word: _MuteWord = None,
+) -> None:
+    """Add to what a subscriber wants and does not want, from now on."""
+    from podbrief_assets.database import session
+    from podbrief_assets.subscribers import database as subscribers
+
+    home = Home.from_environment()
+    wanted = _wishes(home, interest, follow, mute_show, mute_topic, mute_word)
+    with session(_database(home)) as transaction:
+        new = subscribers.add_wishes(transaction, _whom(transaction, subscriber), wanted)
+    out.print(f"added {_listed_wishes(new)}" if new else "nothing new", soft_wrap=True)
+
+
+@wishes_app.command("remove")
+def wishes_remove(
+    subscriber: _Who,
+    interest: _Interest = None,
+    follow: _Follow = None,
+    mute_show: _MuteShow = None,
+    mute_topic: _MuteTopic = None,
+    mute_word: _MuteWord = None,
+) -> None:
+    """Take from what a subscriber wants and does not want, from now on. Days before keep it."""
+    from podbrief_assets.database import session
+    from podbrief_assets.subscribers import database as subscribers
+
+    home = Home.from_environment()
+    named = [
+        (kind, value)
+        for kind, values in _wishes(home, interest, follow, mute_show, mute_topic, mute_word).items()
+        for value in values
+    ]
+    with session(_database(home)) as transaction:
+        subscriber_id = _whom(transaction, subscriber)
+        gone = [value for kind, value in named if subscribers.withdraw_wish(transaction, subscriber_id, kind, value)]
+    out.print(f"removed {_listed_wishes(gone)}" if gone else "they had asked for none of it", soft_wrap=True)
+
+
+def _wishes(
+    home: Home,
+    interest: list[str] | None,
+    follow: list[str] | None,
+    mute_show: list[str] | None,
+    mute_topic: list[str] | None,
+    mute_word: list[str] | None,
+) -> "dict[WishKind, Sequence[str]]":
+    if not any((interest, follow, mute_show, mute_topic, mute_word)):
+        raise BadArgument("no wish", "give --interest, --follow, --mute-show, --mute-topic or --mute-word")
+    return {
+        "interest": interest or (),
+        "followed_show": _show_ids(home, follow),
+        "muted_show": _show_ids(home, mute_show),
+        "muted_topic": mute_topic or (),
+        "muted_word": mute_word or (),
+    }
+
+
+def _listed_wishes(wishes: "Sequence[str]") -> str:
+    return _plain(", ".join(f"“{wish}”" for wish in wishes))
+
+
+def _whom(transaction: Any, subscriber: str) -> str:
+    """The identifier of the subscriber that is meant by an address or an identifier.
+
+    Raises:
+        UnknownSubscriber, BadAddress: There is nobody such.
+    """
+    from podbrief_assets.subscribers import database as subscribers
+
+    if "@" in subscriber:
+        return subscribers.id_of(transaction, subscriber)
+    subscribers.address_of(transaction, subscriber)  # tells whether there is one
+    return subscriber
+
+
+def _places(home: Home) -> "Places":
+    """Where files hold something of a person."""
+    from podbrief_assets.lake.cache import Cache
+    from podbrief_assets.lake.storage import Lake
+    from podbrief_assets.subscribers.forgetting import Places
+
+    return Places(lake=Lake(home.lake), vectors=Cache(home.vectors), outbox=home.outbox)
 
 
 # ------------------------------------------------------------------------------------------------------- analysts, UI

@@ -2,7 +2,8 @@
 
 Belongs here: the base that every package declares its own tables on, the type of a moment, opening the database, and
 transactions.
-Doesn't: any table (each package that owns one declares it), the address of the database (resources.py composes it).
+Doesn't: any table (each package that owns one declares it), making and changing them (`migrations/`), the address of
+the database (resources.py composes it).
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, inspect, text
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeDecorator
 
 from podbrief_assets.errors import PermanentFailure
@@ -27,7 +27,8 @@ DATABASE_URL: Final = "PODBRIEF_DATABASE_URL"
 
 _BUSY_TIMEOUT_MS: Final = 30_000
 _READ_ONLY: Final = "podbrief_read_only"
-_CREATION_LOCK: Final = 0x706F6462  # any number that no other program on the same server uses: "podb"
+_CHANGING_TABLES: Final = "podbrief_changing_tables"
+_MIGRATION_LOCK: Final = 0x706F6462  # any number that no other program on the same server uses: "podb"
 
 
 class BadDatabase(PermanentFailure):
@@ -120,7 +121,6 @@ def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
         if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
             cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")
-        cursor.execute("PRAGMA foreign_keys = ON")
     finally:
         cursor.close()
 
@@ -128,28 +128,35 @@ def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later fails at once with "database is locked" when another one wrote in
     # between: SQLite can't move its snapshot, and no busy_timeout helps. Asking for the write lock at the start waits.
-    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    options = connection.get_execution_options()
+    read_only = options.get(_READ_ONLY, False)
     connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+    connection.exec_driver_sql(f"PRAGMA foreign_keys = {'OFF' if options.get(_CHANGING_TABLES) else 'ON'}")
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def create_all(opened: Engine) -> None:
-    """Make the tables that are missing, and the columns that a newer release added; two processes may do it at once.
+@contextmanager
+def changing_tables(opened: Engine) -> Iterator[Connection]:
+    """One transaction in which tables may be changed; whoever else wants that waits until it ends.
 
-    Only the tables of packages that were imported are known, so whoever calls this imports them first. A column can be
-    added later only where it may be null: that is all that an old row can say about it.
+    SQLite changes a table by filling a new one and dropping the old one, and dropping deletes every row that refers to
+    it: foreign keys are off in the block, and looked at when it ends.
+
+    Raises:
+        BadDatabase: The block left a row that refers to nothing; all of it is rolled back.
     """
-    with opened.begin() as connection:
+    bound = opened.execution_options(**{_CHANGING_TABLES: True})
+    with bound.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CREATION_LOCK})
-        Base.metadata.create_all(connection)
-        for table in Base.metadata.sorted_tables:
-            have = {column["name"] for column in inspect(connection).get_columns(table.name)}
-            for column in table.columns:
-                if column.name not in have:
-                    named = connection.dialect.identifier_preparer.format_table(table)
-                    stated = CreateColumn(column).compile(dialect=connection.dialect)
-                    connection.execute(text(f"ALTER TABLE {named} ADD COLUMN {stated}"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        yield connection
+        if connection.dialect.name == "sqlite":
+            dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+            if dangling:
+                raise BadDatabase(
+                    f"{len(dangling)} rows of {dangling[0][0]} refer to rows that are not there",
+                    "nothing was changed: mend or restore the database, and try again",
+                )
 
 
 @contextmanager
@@ -163,5 +170,6 @@ def session(opened: Engine, *, read_only: bool = False) -> Iterator[Session]:
     bound = opened.execution_options(**{_READ_ONLY: read_only})
     with Session(bound, expire_on_commit=False) as opened_session, opened_session.begin():
         if read_only and opened.dialect.name == "postgresql":
-            opened_session.execute(text("SET TRANSACTION READ ONLY"))
+            # By itself each statement would see another state.
+            opened_session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         yield opened_session

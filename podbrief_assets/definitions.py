@@ -54,6 +54,9 @@ def build_defs(
         "embedding_model": resources.EmbeddingModel(model=EMBEDDING_MODEL, dimension=EMBEDDING_DIMENSION),
         "language_model": resources.LanguageModel(),
         "outbox": resources.OutboxResource(root=str(home.outbox)),
+        "personal_files": resources.PersonalFiles(
+            lake=str(home.lake), vectors=str(home.vectors), outbox=str(home.outbox)
+        ),
         "warehouse_file": resources.WarehouseFile(path=str(home.warehouse)),
     }
     return dg.Definitions(

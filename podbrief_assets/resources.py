@@ -16,7 +16,7 @@ from pydantic import PrivateAttr
 from sqlalchemy import Engine
 from upath import UPath
 
-from podbrief_assets import database, net
+from podbrief_assets import database, migrations, net
 from podbrief_assets.delivery.ledger import Ledger
 from podbrief_assets.delivery.mailer import Outbox
 from podbrief_assets.environment import choice, whole_number
@@ -26,6 +26,8 @@ from podbrief_assets.lake.cache import Cache
 from podbrief_assets.lake.io_manager import LakeIOManager, LakeResource
 from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.step_files import StepFiles
+from podbrief_assets.lake.storage import Lake
+from podbrief_assets.subscribers.forgetting import Places
 from podbrief_assets.transcripts.engine import PRECISIONS
 from podbrief_assets.transcripts.recordings import KEEP_AUDIO_DAYS, MAX_KEEP_DAYS, Recordings
 from podbrief_assets.transcripts.speech import SpeechRecognizer
@@ -39,6 +41,7 @@ __all__ = [
     "LakeResource",
     "LanguageModel",
     "OutboxResource",
+    "PersonalFiles",
     "RecordingStore",
     "Speech",
     "StepFiles",
@@ -72,10 +75,10 @@ class DatabaseResource(dg.ConfigurableResource[Engine]):
 
     @property
     def engine(self) -> Engine:
-        """The engine, with every table in place."""
+        """The engine, every table as this release wants it."""
         if self._engine is None:
             self._engine = database.engine(self.url or Home.from_environment().database_url)
-            database.create_all(self._engine)
+            migrations.upgrade(self._engine)
         return self._engine
 
 
@@ -219,6 +222,19 @@ class DeliveryLedger(dg.ConfigurableResource[Ledger]):
     def ledger(self) -> Ledger:
         """The ledger."""
         return Ledger(self.database.engine)
+
+
+class PersonalFiles(dg.ConfigurableResource[Places]):
+    """Where files hold something of a person: the lake, the cache of vectors and the outbox, each by its address."""
+
+    lake: str
+    vectors: str
+    outbox: str
+
+    @property
+    def places(self) -> Places:
+        """The places, to remove somebody from."""
+        return Places(lake=Lake(UPath(self.lake)), vectors=Cache(UPath(self.vectors)), outbox=UPath(self.outbox))
 
 
 class WarehouseFile(dg.ConfigurableResource[Path]):

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from podbrief_assets import database
+from podbrief_assets import database, migrations
 from podbrief_assets.lake.paths import Home
+from podbrief_assets_tests import postgres as postgres_server
 from podbrief_assets_tests.network import Network, serving
 
 # The suite runs in one process for each core. With a thread for each core in each of them, torch's threads wait for one
@@ -42,11 +43,45 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return Home.from_environment()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """A PostgreSQL server of this process's own; what needs it is skipped with a reason where there is none."""
+    with postgres_server.serving() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without a table: an SQLite file, and one of PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/podbrief.sqlite"
+        return
+    server = request.getfixturevalue("postgres")
+    url = server.empty()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an operational database of its own, with every table: an SQLite file, and one of PostgreSQL."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/podbrief.sqlite"
+        opened = database.engine(url)
+        migrations.upgrade(opened)
+        opened.dispose()
+        yield url
+        return
+    server = request.getfixturevalue("postgres")
+    url = server.upgraded()
+    yield url
+    server.drop(url)
+
+
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """An operational database of its own: a file, with every table that is known."""
-    opened = database.engine(f"sqlite:///{tmp_path}/podbrief.sqlite")
-    database.create_all(opened)
+def engine(database_url: str) -> Iterator[Engine]:
+    """An operational database of its own, with every table: an SQLite file, and one of PostgreSQL."""
+    opened = database.engine(database_url)
     yield opened
     opened.dispose()
 

@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import json
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -583,14 +584,95 @@ def test_a_broken_line_of_a_list_is_told_and_leaves_the_others_alone(home: Home,
     file.write_text(
         'address,interests\nann@example.org,chips;sleep\nnobody,\x1b[31m\n"bob@example.org",wheat\nann@example.org,buses\n'
     )
-    told = podbrief("subscribers", "import", str(file))
+    refused = podbrief("subscribers", "import", str(file))
+    assert "0 subscribers added, 0 there already, 4 lines left out (told above)" in refused.stdout
+    assert "line 2: nothing says that ann@example.org agreed to get briefs" in refused.stderr
+    agreed = ("--consent", "signed the sheet at the fair")
+    told = podbrief("subscribers", "import", str(file), *agreed)
     assert "2 subscribers added, 0 there already, 1 line left out (told above)" in told.stdout
     assert any(line.startswith("  line 3: ") for line in told.stderr.splitlines())
     assert any("line 5: ann@example.org was on line 2 already" in line for line in told.stderr.splitlines())
     rows = {row.split("\t")[1]: row.split("\t")[4] for row in lines(podbrief("subscribers", "list").stdout)[1:]}
     assert rows == {"ann@example.org": "chips; sleep; buses", "bob@example.org": "wheat"}
-    again = podbrief("subscribers", "import", str(file)).stdout
+    again = podbrief("subscribers", "import", str(file), *agreed).stdout
     assert "0 subscribers added, 2 there already" in again
+
+
+def test_a_subscriber_is_shown_paused_resumed_and_unsubscribed(home: Home, network: Network):
+    feed = network.feed("tech", [])
+    podbrief("shows", "add", feed, "--no-check")
+    settings = ("--hour", "6", "--format", "text", "--language", "de", "--timezone", "Europe/Berlin")
+    wishes = ("--interest", HOSTILE, "--follow", feed, "--mute-topic", "Motorsport", "--mute-word", "Acme")
+    podbrief("subscribers", "add", "ann@example.org", *settings, *wishes, "--consent", "told me on 3 May")
+    shown = podbrief("subscribers", "show", "ann@example.org").stdout
+    rows = [tuple(line.split("\t")) for line in lines(shown)]
+    assert harmless(shown)
+    assert ("brief", "5 a day at 6:00, Europe/Berlin, text, de") in rows
+    assert ("never the topic", "motorsport") in rows and ("never the word", "Acme") in rows
+    assert any(what == "follows" for what, _ in rows)
+    assert rows[-1][1] == "agreed (operator): told me on 3 May"
+    who = dict(rows)["subscriber"]
+    assert "ann@example.org is paused" in podbrief("subscribers", "pause", "ann@example.org").stdout
+    assert f"{who} is paused already" in podbrief("subscribers", "pause", who).stdout
+    assert f"{who} is active" in podbrief("subscribers", "resume", who).stdout
+    podbrief("subscribers", "unsubscribe", who, "--why", "asked on the phone")
+    assert "unsubscribed: asked on the phone" in podbrief("subscribers", "show", who).stdout
+    assert "by their own consent only" in one_line(podbrief("subscribers", "resume", who, status=1))
+    assert "can't become paused" in one_line(podbrief("subscribers", "pause", who, status=1))
+    assert f"{who} is active" in podbrief("subscribers", "resume", who, "--consent", "asked on 4 May").stdout
+    for command in ("show", "pause", "forget", "export"):
+        assert "subscribers list" in one_line(podbrief("subscribers", command, "0" * 16, status=1))
+        assert "nobody has the address" in one_line(podbrief("subscribers", command, "no@example.org", status=1))
+
+
+def test_wishes_are_added_and_removed_one_by_one(home: Home):
+    podbrief("subscribers", "add", "ann@example.org", "--interest", "tides")
+    wishes = ("subscribers", "wishes")
+    assert (
+        "added “bees”, “motorsport”"
+        in podbrief(*wishes, "add", "ann@example.org", "--interest", "bees", "--mute-topic", "Motorsport").stdout
+    )
+    assert "nothing new" in podbrief(*wishes, "add", "ann@example.org", "--interest", "BEES").stdout
+    assert "removed “TIDES”" in podbrief(*wishes, "remove", "ann@example.org", "--interest", "TIDES").stdout
+    assert "none of it" in podbrief(*wishes, "remove", "ann@example.org", "--interest", "tides").stdout
+    assert "unknown topic" in one_line(podbrief(*wishes, "add", "ann@example.org", "--mute-topic", "x", status=1))
+    assert "no subscription has" in one_line(podbrief(*wishes, "add", "ann@example.org", "--follow", "x", status=1))
+    assert "--interest" in one_line(podbrief(*wishes, "add", "ann@example.org", status=2))
+    assert lines(podbrief("subscribers", "list").stdout)[1].split("\t")[4] == "bees"
+
+
+def test_who_is_forgotten_is_gone_stays_out_and_comes_back_by_their_own_wish_only(home: Home, tmp_path: Path):
+    podbrief("subscribers", "add", "ann@example.org", "--interest", HOSTILE)
+    file = tmp_path / "ann.json"
+    assert (
+        "everything held of ann@example.org" in podbrief("subscribers", "export", "ann@example.org", str(file)).stdout
+    )
+    assert mode(file) == 0o600
+    printed = podbrief("subscribers", "export", "ann@example.org", data=True).stdout
+    given, told = json.loads(file.read_text()), json.loads(printed)
+    assert given["database"] == told["database"] and harmless(printed)
+    assert given["database"]["subscriber_setting"][0]["hour"] == 7
+
+    said = podbrief("subscribers", "forget", "ann@example.org").stdout
+    assert "ann@example.org is forgotten" in said and "1 of subscriber_wish" in said
+    assert "nobody yet" in podbrief("subscribers", "list").stdout
+    assert "was forgotten on" in podbrief("subscribers", "forget", "ANN@example.org").stdout
+    (tmp_path / "list.csv").write_text("address,consent\nann@example.org,bought\nben@example.org,at the fair\n")
+    told = podbrief("subscribers", "import", str(tmp_path / "list.csv")).stdout
+    assert "1 subscriber added, 0 there already, 1 forgotten before and left out, 0 lines left out" in told
+    assert "--asked-again" in one_line(podbrief("subscribers", "add", "ann@example.org", status=1))
+    again = ("subscribers", "add", "ann@example.org", "--asked-again")
+    assert "--consent" in one_line(podbrief(*again, status=2))
+    assert "added as" in podbrief(*again, "--consent", "wrote to me on 5 May").stdout
+    assert mode(home.suppression_key) == 0o600
+
+
+def test_a_database_of_a_newer_release_is_one_line(home: Home):
+    podbrief("subscribers", "list")
+    with sqlite3.connect(home.root / "podbrief.sqlite") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'r9999'")
+    connection.close()
+    assert "install the release that was used last" in one_line(podbrief("subscribers", "list", status=1))
 
 
 def test_a_list_that_is_none_is_one_line(home: Home, tmp_path: Path):
@@ -689,7 +771,15 @@ def test_on_a_terminal_a_wide_answer_keeps_every_column_and_nothing_acts(
         ("shows list", ["last scan"]),
         ("shows remove", ["address, exact title or identifier", "stay in the tables"]),
         ("subscribers add", ["ADDRESS", "--interest", "--brief-size", "--timezone", "may be repeated"]),
-        ("subscribers import", ["address,interests", "separated by ;", "a broken line is told"]),
+        ("subscribers import", ["address,consent,interests", "separated by ;", "a broken line is told", "--consent"]),
+        ("subscribers show", ["SUBSCRIBER", "how they stand"]),
+        ("subscribers pause", ["SUBSCRIBER", "--why"]),
+        ("subscribers resume", ["--consent", "--why"]),
+        ("subscribers unsubscribe", ["SUBSCRIBER", "until they are forgotten"]),
+        ("subscribers forget", ["keyed hash", "Back-ups"]),
+        ("subscribers export", ["everything that is held", "FILE"]),
+        ("subscribers wishes add", ["--interest", "--follow", "--mute-show", "--mute-topic", "--mute-word"]),
+        ("subscribers wishes remove", ["Days before keep it"]),
         ("subscribers list", ["interests"]),
         ("sql", ["DuckDB", "SHOW TABLES", "CSV with every row", "read from the terminal"]),
         ("ui", ["--port", "--host", "backfills"]),

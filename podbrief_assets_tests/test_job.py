@@ -290,7 +290,7 @@ def test_someone_who_left_gets_nothing_more_and_nobody_gets_two(home: Home, two_
     engine = DatabaseResource(url=home.database_url).engine
     run(home, FIRST)
     with session(engine) as transaction:
-        subscribers.set_status(transaction, who["bob"], "unsubscribed")
+        subscribers.set_status(transaction, who["bob"], "unsubscribed", why="asked for it")
     run(home, FIRST, SECOND)
     assert {one.status for one in Ledger(engine).of_day(FIRST)} == {"delivered"}
     assert who["bob"] not in {one.subscriber_id for one in Ledger(engine).of_day(SECOND) if one.status == "delivered"}
@@ -420,3 +420,47 @@ def contents(path: Path) -> bytes:
     if path.suffix == ".zst":
         return zstandard.ZstdDecompressor().decompress(path.read_bytes())
     return path.read_bytes()
+
+
+def words(folder: Path) -> str:
+    """Every value of every Parquet file below `folder`, in lower case, as JSON lines."""
+    said = [
+        str(path) + pl.read_parquet(path, hive_partitioning=False).write_ndjson() for path in folder.rglob("*.parquet")
+    ]
+    assert said
+    return "\n".join(said).casefold()
+
+
+def test_neither_addresses_nor_readers_words_get_into_the_lake_and_who_is_forgotten_leaves_it(
+    home: Home, two_shows: Network
+):
+    with session(DatabaseResource(url=home.database_url).engine) as transaction:
+        who = {
+            name: subscribers.add(
+                transaction,
+                f"{name}.quagmire@example.org",
+                ["zymurgy of computer chips", "sleep and quokkas"],
+                muted_words=["Xanthippe"],
+                muted_topics=["motorsport"],
+            ).subscriber_id
+            for name in ("ann", "bob")
+        }
+    assert all(report.complete for report in run(home, FIRST, SECOND))
+    lake = Path(str(home.lake))
+    said = words(lake)
+    for personal in ("quagmire", "@example.org", "zymurgy", "quokkas", "xanthippe"):
+        assert personal not in said
+    assert "motorsport" in said and f"interest {1}" in said and all(one in said for one in who.values())
+    # Nor into Dagster's records of the runs, nor into the analysts' file.
+    for path in [home.warehouse, *(path for path in home.dagster.rglob("*") if path.is_file())]:
+        content = path.read_bytes().lower()
+        assert not any(personal in content for personal in (b"quagmire", b"zymurgy", b"quokkas", b"xanthippe")), path
+
+    told = CliRunner().invoke(cli.app, ["subscribers", "forget", "ann.quagmire@example.org"])
+    assert told.exit_code == 0, told.output
+    assert "2 of subscribers" in told.stdout and "2 files from the outbox" in told.stdout
+    assert who["ann"] not in words(lake) and who["bob"] in words(lake)
+    assert not list(home.outbox.rglob(f"*{who['ann']}*")) and list(home.outbox.rglob(f"*{who['bob']}*"))
+    assert all(report.complete for report in run(home, FIRST, SECOND))
+    again = words(lake)
+    assert who["ann"] not in again and who["bob"] in again, "a rerun brings nobody back"

@@ -76,9 +76,13 @@ class SentenceEncoder:
         )
         return np.ascontiguousarray(vectors, np.float32)
 
+    def key(self, group: Sequence[str]) -> str:
+        """What a group's vectors are kept under in a cache."""
+        return key_of(model=self.model, texts=list(group))
+
     def encode_groups(self, groups: Sequence[Sequence[str]], cache: Cache) -> list[Vectors]:
         """Vectors of each group of texts: from `cache` where they are known, kept there as they are made."""
-        keys = [key_of(model=self.model, texts=list(group)) for group in groups]
+        keys = [self.key(group) for group in groups]
         stored = [cache.get(key) for key in keys]
         vectors = [np.frombuffer(value or b"", np.float32).reshape(-1, self.dimension) for value in stored]
         missing = [index for index, value in enumerate(stored) if value is None]

@@ -56,6 +56,16 @@ class Home:
         return self.root / "cache" / "audio"
 
     @property
+    def vectors(self) -> UPath:
+        """The cache of sentences' vectors, those of readers' interests among them."""
+        return self.cache / "embeddings"
+
+    @property
+    def suppression_key(self) -> Path:
+        """The key of the list of who was forgotten."""
+        return self.root / "suppression.key"
+
+    @property
     def warehouse(self) -> Path:
         """The DuckDB file."""
         return self.root / "podbrief.duckdb"

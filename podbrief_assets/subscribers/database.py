@@ -1,53 +1,58 @@
 """Who reads, what they asked for, and since when.
 
 Belongs here: the tables of subscribers and their wishes, their changes, and the snapshot of a moment.
-Doesn't: reading files of subscribers (`importing.py`), vectors and topics (`assets.py`), the delivery ledger
-(`delivery/ledger.py`), the connection (`podbrief_assets/database.py`).
+Doesn't: what a value may be (`values.py`), which states there are (`status.py`), evidence (`consent.py`), what they
+said of insights (`feedback.py`), forgetting them (`forgetting.py`), reading lists of them (`importing.py`), vectors
+(`assets.py`), the delivery ledger (`delivery/ledger.py`), the connection (`podbrief_assets/database.py`).
+
+Every change ends a row and begins another, so what held at a moment that is over never changes.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import functools
-import re
 import secrets
-import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
-from zoneinfo import available_timezones
+from typing import Any, Literal
 
-from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, and_, case, literal, or_, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, and_, case, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 
 from podbrief_assets.database import Base, Moment
 from podbrief_assets.errors import PermanentFailure
+from podbrief_assets.subscribers import consent as consents
+from podbrief_assets.subscribers.consent import BY_OPERATOR, Consent
+from podbrief_assets.subscribers.status import Status, check_transition, checked_status
+from podbrief_assets.subscribers.suppression import Suppressed, Suppression, check_key
+from podbrief_assets.subscribers.values import (
+    DEFAULT_BRIEF_SIZE,
+    DEFAULT_HOUR,
+    MAX_BRIEF_SIZE,
+    MAX_HOUR,
+    MAX_WISH_LENGTH,
+    MAX_WISHES,
+    BadWish,
+    Format,
+    checked_address,
+    checked_brief_size,
+    checked_format,
+    checked_hour,
+    checked_language,
+    checked_timezone,
+    checked_topics,
+    checked_wishes,
+    plain,
+    topic_named,
+)
 
-Status = Literal["active", "paused", "unsubscribed"]
-WishKind = Literal["interest", "followed_show", "muted_show", "muted_topic"]
+WishKind = Literal["interest", "followed_show", "muted_show", "muted_topic", "muted_word"]
 
-DEFAULT_BRIEF_SIZE = 5
-MAX_BRIEF_SIZE = 10
-MAX_WISHES = 200
-MAX_WISH_LENGTH = 300
-
-# Reserved for private and test networks. A mail to them reaches nobody by accident, and people try podbrief with them.
-_PRIVATE_DOMAINS = re.compile(r"[@.](?:localhost|test|local|invalid)\Z")
-_LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8}){0,3}", re.ASCII)
-# A spreadsheet runs a cell that starts with one of these. No list that we ever export shall hold one.
-_FORMULA_STARTS = ("=", "+", "-", "@")
-
-
-class BadAddress(PermanentFailure):
-    """What was given is no address that a brief could be sent to."""
-
-
-class BadWish(PermanentFailure):
-    """An interest, follow, mute or setting is outside what podbrief can work with."""
+_TICK = dt.timedelta(microseconds=1)  # as fine as both databases keep a moment
+_SETTINGS = ("status", "brief_size", "language", "timezone", "hour", "format")
 
 
 class UnknownSubscriber(PermanentFailure):
@@ -64,6 +69,8 @@ class SubscriberRow(Base):
     # Servers may tell Ann@ from ann@, people don't: the same person twice would get two briefs.
     address_key: Mapped[str] = mapped_column(String(254), unique=True)
     created_at: Mapped[dt.datetime] = mapped_column(Moment)
+    # When they were last changed in any way, or somebody set out to.
+    changed_at: Mapped[dt.datetime] = mapped_column(Moment)
 
 
 class SettingRow(Base):
@@ -71,8 +78,10 @@ class SettingRow(Base):
 
     __tablename__ = "subscriber_setting"
     __table_args__ = (
-        CheckConstraint("status IN ('active', 'paused', 'unsubscribed')", name="status"),
+        CheckConstraint("status IN ('pending', 'active', 'paused', 'unsubscribed', 'bounced')", name="status"),
         CheckConstraint(f"brief_size BETWEEN 1 AND {MAX_BRIEF_SIZE}", name="brief_size"),
+        CheckConstraint(f"hour BETWEEN 0 AND {MAX_HOUR}", name="hour"),
+        CheckConstraint("format IN ('html', 'text')", name="format"),
         Index("ix_subscriber_setting_subscriber_id_valid_from", "subscriber_id", "valid_from"),
     )
 
@@ -82,6 +91,10 @@ class SettingRow(Base):
     brief_size: Mapped[int]
     language: Mapped[str | None] = mapped_column(String(35))
     timezone: Mapped[str] = mapped_column(String(64))
+    hour: Mapped[int]
+    format: Mapped[str] = mapped_column(String(8))
+    # Why this version began, where somebody said: unsubscribed by the link in a mail, a bounce's reason.
+    why: Mapped[str | None] = mapped_column(Text)
     valid_from: Mapped[dt.datetime] = mapped_column(Moment)
     valid_to: Mapped[dt.datetime | None] = mapped_column(Moment)
 
@@ -97,11 +110,13 @@ Index(
 
 
 class WishRow(Base):
-    """Something that a subscriber asked for: an interest in their own words, a show, a topic."""
+    """Something that a subscriber asked for: an interest in their own words, a show, a topic, a name or word."""
 
     __tablename__ = "subscriber_wish"
     __table_args__ = (
-        CheckConstraint("kind IN ('interest', 'followed_show', 'muted_show', 'muted_topic')", name="kind"),
+        CheckConstraint(
+            "kind IN ('interest', 'followed_show', 'muted_show', 'muted_topic', 'muted_word')", name="kind"
+        ),
         Index("ix_subscriber_wish_subscriber_id_kind_position", "subscriber_id", "kind", "position"),
     )
 
@@ -120,20 +135,26 @@ class NewSubscriber:
 
     Attributes:
         address: As `checked_address` gives it.
+        consent: What shows that they agreed; None: an operator entered them.
         interests: In their own words, the most important first; without any they get the day's best.
-        brief_size, language, timezone: None where they said nothing.
+        brief_size, language, timezone, hour, format: None where they said nothing.
         followed_shows, muted_shows: Identifiers of shows, as in the lake's table `shows`.
         muted_topics: Identifiers of topics, as in podbrief's list.
+        muted_words: Names and words that no entry may have.
     """
 
     address: str
+    consent: Consent | None = None
     interests: tuple[str, ...] = ()
     brief_size: int | None = None
     language: str | None = None
     timezone: str | None = None
+    hour: int | None = None
+    format: Format | None = None
     followed_shows: tuple[str, ...] = ()
     muted_shows: tuple[str, ...] = ()
     muted_topics: tuple[str, ...] = ()
+    muted_words: tuple[str, ...] = ()
 
     def wishes(self) -> dict[WishKind, tuple[str, ...]]:
         """The wishes by kind."""
@@ -142,6 +163,7 @@ class NewSubscriber:
             "followed_show": self.followed_shows,
             "muted_show": self.muted_shows,
             "muted_topic": self.muted_topics,
+            "muted_word": self.muted_words,
         }
 
 
@@ -179,30 +201,40 @@ class Added:
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriberSnapshot:
-    """An active subscriber as of a moment, without an address."""
+    """An active subscriber as of a moment, without an address.
+
+    Attributes:
+        interests, muted_words: In their own words: they stay out of the lake.
+        hour: Of the day, in their time zone, at which the brief is wanted: 0 to 23.
+    """
 
     subscriber_id: str
     interests: tuple[str, ...]
     followed_shows: tuple[str, ...]
     muted_shows: tuple[str, ...]
     muted_topics: tuple[str, ...]
+    muted_words: tuple[str, ...]
     brief_size: int
     language: str | None
     timezone: str
+    hour: int
+    format: Format
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subscriber:
-    """A subscriber as they stand now, for the operator who lists them."""
+class Subscriber(SubscriberSnapshot):
+    """A subscriber as they stand now, for the operator who lists them.
 
-    subscriber_id: str
+    Attributes:
+        since: When the settings became what they are.
+        why: Why they did, where somebody said.
+    """
+
     address: str
     status: Status
-    interests: tuple[str, ...]
-    brief_size: int
-    language: str | None
-    timezone: str
     created_at: dt.datetime
+    since: dt.datetime
+    why: str | None
 
 
 @dataclass
@@ -213,208 +245,217 @@ class _Wishes:
         return tuple(self.values.get(kind, ()))
 
 
-def checked_address(address: str) -> str:
-    """`address` in the form that is stored and written to; an international domain becomes its ASCII form.
-
-    Raises:
-        BadAddress: It is no address, is more than an address, or needs SMTPUTF8, which many servers refuse.
-    """
-    address = address.strip()
-    shown = _plain(address)[:80] or "(empty)"
-    if len(address) > 254:
-        raise BadAddress(f"{shown}…", "an address has 254 characters at most")
-    if address.startswith(_FORMULA_STARTS):
-        raise BadAddress(f"{shown}: starts like a spreadsheet formula", "give one plain address")
-    # The library refuses these names whatever it is told, so they are looked at as part of a public one.
-    suffix = ".example" if _PRIVATE_DOMAINS.search(address.casefold()) else ""
-    try:
-        found = validate_email(
-            address + suffix,
-            check_deliverability=False,  # the syntax only: no look-up of a name that a stranger gave
-            allow_smtputf8=False,
-            strict=True,
-        )
-    except EmailNotValidError as error:
-        raise BadAddress(
-            f"{shown}: {str(error).rstrip('.')}", "give one plain address, as in reader@example.org"
-        ) from error
-    if found.ascii_email is None:  # not with allow_smtputf8=False, says the library's documentation
-        raise BadAddress(shown, "use the address's form without accents")
-    return found.ascii_email.removesuffix(suffix)
-
-
-def checked_wishes(values: Sequence[str], *, what: str = "interest") -> tuple[str, ...]:
-    """`values` on one line each, without control characters, empty ones and repeats, in the order given.
-
-    Raises:
-        BadWish: One is longer than 300 characters or starts like a formula, or there are more than 200.
-    """
-    kept: dict[str, str] = {}
-    for value in values:
-        if len(value) > 4 * MAX_WISH_LENGTH or len(plain := _plain(value)) > MAX_WISH_LENGTH:
-            raise BadWish(
-                f"{what} “{_plain(value[:60])}…” is too long", f"say it in at most {MAX_WISH_LENGTH} characters"
-            )
-        if plain.startswith(_FORMULA_STARTS):
-            raise BadWish(f"{what} “{plain[:60]}” starts like a spreadsheet formula", "begin it with a word")
-        if plain:
-            kept.setdefault(plain.casefold(), plain)
-    if len(kept) > MAX_WISHES:
-        raise BadWish(f"{len(kept)} times {what}", f"give at most {MAX_WISHES}")
-    return tuple(kept.values())
-
-
-def checked_timezone(name: str) -> str:
-    """`name` if it is an IANA time zone.
-
-    Raises:
-        BadWish: It isn't.
-    """
-    if name in _timezones():
-        return name
-    raise BadWish(f"unknown time zone “{_plain(name[:60])}”", "use an IANA name, as in Europe/Berlin or UTC")
-
-
-def checked_language(tag: str) -> str:
-    """`tag` as a BCP 47 tag in lower case.
-
-    Raises:
-        BadWish: It doesn't look like one.
-    """
-    lowered = tag.strip().replace("_", "-").lower()
-    if not _LANGUAGE.fullmatch(lowered):
-        raise BadWish(f"unknown language “{_plain(tag[:60])}”", "use a tag, as in en, de or pt-br")
-    return lowered
-
-
-def checked_brief_size(size: int) -> int:
-    """`size` if it is from 1 to 10.
-
-    Raises:
-        BadWish: It isn't.
-    """
-    if not 1 <= size <= MAX_BRIEF_SIZE:
-        raise BadWish(f"brief size {size}", f"a brief has 1 to {MAX_BRIEF_SIZE} entries")
-    return size
-
-
 def add(
     session: Session,
     address: str,
     interests: Sequence[str] = (),
     *,
+    consent: Consent | None = None,
+    status: Literal["active", "pending"] = "active",
     brief_size: int | None = None,
     language: str | None = None,
     timezone: str | None = None,
+    hour: int | None = None,
+    format: str | None = None,
     followed_shows: Sequence[str] = (),
     muted_shows: Sequence[str] = (),
     muted_topics: Sequence[str] = (),
+    muted_words: Sequence[str] = (),
+    suppression: Suppression | None = None,
+    asked_again: bool = False,
     now: dt.datetime | None = None,
 ) -> Added:
     """Add a subscriber, or merge what is new into the one who has this address already.
 
-    A setting that is None is the default for someone new (5 entries, UTC) and left as it is for someone known.
-    Without interests a subscriber gets the day's best. Nothing is committed: that is the session's owner's to do.
+    A setting that is None is the default for someone new (5 entries, UTC, 7 o'clock, HTML) and left as it is for
+    someone known. Without interests a subscriber gets the day's best. Nothing is committed: that is the session's
+    owner's to do.
+
+    Args:
+        status: Of someone new: `pending` where they have yet to confirm that the mailbox is theirs.
+        suppression: The list of who was forgotten; it may be left out only while it is empty.
+        asked_again: Whether somebody who was forgotten asked for briefs again themselves.
 
     Raises:
-        BadAddress, BadWish: Nothing was stored.
+        BadAddress, BadConsent, BadWish: Nothing was stored.
+        Suppressed: The person was forgotten, and did not ask again.
+        BadSuppressionKey: Whether they were can't be told.
     """
     address = checked_address(address)
-    wishes: dict[WishKind, tuple[str, ...]] = {
-        "interest": checked_wishes(interests),
-        "followed_show": checked_wishes(followed_shows, what="followed show"),
-        "muted_show": checked_wishes(muted_shows, what="muted show"),
-        "muted_topic": checked_wishes(muted_topics, what="muted topic"),
-    }
+    wishes = _checked(
+        {
+            "interest": interests,
+            "followed_show": followed_shows,
+            "muted_show": muted_shows,
+            "muted_topic": muted_topics,
+            "muted_word": muted_words,
+        }
+    )
     given: dict[str, object] = {
         "brief_size": None if brief_size is None else checked_brief_size(brief_size),
         "language": None if language is None else checked_language(language),
         "timezone": None if timezone is None else checked_timezone(timezone),
+        "hour": None if hour is None else checked_hour(hour),
+        "format": None if format is None else checked_format(format),
     }
     now = now or _now()
+    check_key(session, suppression)
+    if suppression is not None and (since := suppression.since(session, address)) is not None:
+        if not asked_again:
+            raise Suppressed(
+                f"whoever has the address {address} was forgotten on {since:%Y-%m-%d}",
+                "if they asked for briefs again themselves, `podbrief subscribers add --asked-again --consent TEXT`",
+            )
+        suppression.lift(session, address)
     subscriber_id, created = _find_or_create(session, address, now)
     if created:
+        defaults = {"brief_size": DEFAULT_BRIEF_SIZE, "timezone": "UTC", "hour": DEFAULT_HOUR, "format": "html"}
+        said = {name: value for name, value in given.items() if value is not None}
         setting = SettingRow(
-            subscriber_id=subscriber_id,
-            status="active",
-            brief_size=given["brief_size"] or DEFAULT_BRIEF_SIZE,
-            language=given["language"],
-            timezone=given["timezone"] or "UTC",
-            valid_from=now,
+            subscriber_id=subscriber_id, status=status, valid_from=now, **({"language": None} | defaults | said)
         )
         session.add(setting)
         session.flush()
         changed: tuple[str, ...] = ()
+        since = now
     else:
-        setting, changed = _change(session, subscriber_id, given, now)
-    new = _merge(session, subscriber_id, wishes, now)
+        since = begin_change(session, subscriber_id, now)
+        setting, changed = _change(session, subscriber_id, given, since)
+    new = _merge(session, subscriber_id, wishes, since)
+    if consent is not None or created:
+        consents.record(session, subscriber_id, consent or BY_OPERATOR, now=since)
     return Added(
-        subscriber_id=subscriber_id, created=created, status=_status(setting.status), new_wishes=new, changed=changed
+        subscriber_id=subscriber_id,
+        created=created,
+        status=checked_status(setting.status),
+        new_wishes=new,
+        changed=changed,
     )
 
 
-def add_all(session: Session, rows: Sequence[NewSubscriber], *, now: dt.datetime | None = None) -> list[Added]:
-    """`add` for each of `rows`, in order."""
-    return [
-        add(
+def add_all(
+    session: Session,
+    rows: Sequence[NewSubscriber],
+    *,
+    suppression: Suppression | None = None,
+    now: dt.datetime | None = None,
+) -> list[Added | Suppressed]:
+    """`add` for each of `rows`, in order; of whoever was forgotten the refusal, and the others are added."""
+    return [_added(session, row, suppression, now) for row in rows]
+
+
+def _added(
+    session: Session, row: NewSubscriber, suppression: Suppression | None, now: dt.datetime | None
+) -> Added | Suppressed:
+    try:
+        return add(
             session,
             row.address,
             row.interests,
+            consent=row.consent,
             brief_size=row.brief_size,
             language=row.language,
             timezone=row.timezone,
+            hour=row.hour,
+            format=row.format,
             followed_shows=row.followed_shows,
             muted_shows=row.muted_shows,
             muted_topics=row.muted_topics,
+            muted_words=row.muted_words,
+            suppression=suppression,
             now=now,
         )
-        for row in rows
-    ]
+    except Suppressed as left_out:
+        return left_out
 
 
-def set_status(session: Session, subscriber_id: str, status: Status, *, now: dt.datetime | None = None) -> None:
-    """Make a subscriber active, paused or unsubscribed from `now` on.
+def set_status(
+    session: Session,
+    subscriber_id: str,
+    status: Status,
+    *,
+    why: str,
+    consent: Consent | None = None,
+    now: dt.datetime | None = None,
+) -> bool:
+    """Bring a subscriber to another state from `now` on; False where they are in it already.
+
+    Args:
+        why: What brought it about, for whoever asks later: "one-click unsubscribe", "550 no such mailbox".
+        consent: What shows that they themselves asked for it, where that is needed (`status.NEEDS_CONSENT`).
+
+    Raises:
+        UnknownSubscriber: Nobody has this identifier (any more).
+        BadStatus: There is no such state.
+        IllegalTransition: It can't be reached from theirs, or not without consent.
+    """
+    status = checked_status(status)
+    since = begin_change(session, subscriber_id, now)
+    current = checked_status(_current(session, subscriber_id).status)
+    if status != current:
+        check_transition(current, status, consented=consent is not None)
+        _change(session, subscriber_id, {"status": status}, since, why=plain(why)[:500] or None)
+    if consent is not None:
+        consents.record(session, subscriber_id, consent, now=since)
+    return status != current
+
+
+def add_wishes(
+    session: Session,
+    subscriber_id: str,
+    wishes: Mapping[WishKind, Sequence[str]],
+    *,
+    now: dt.datetime | None = None,
+) -> tuple[str, ...]:
+    """Add to what a subscriber asked for, from `now` on; what was new.
 
     Raises:
         UnknownSubscriber: Nobody has this identifier.
+        BadWish: One makes no sense, or there are too many.
     """
-    _change(session, subscriber_id, {"status": _status(status)}, now or _now())
+    checked = _checked(wishes)
+    return _merge(session, subscriber_id, checked, begin_change(session, subscriber_id, now))
 
 
 def withdraw_wish(
     session: Session, subscriber_id: str, kind: WishKind, value: str, *, now: dt.datetime | None = None
 ) -> bool:
-    """End a wish from `now` on; False where there is none such. Days before `now` keep it."""
-    key = _plain(value).casefold()
+    """End a wish from `now` on; False where there is none such. Days before `now` keep it.
+
+    Raises:
+        UnknownSubscriber: Nobody has this identifier.
+    """
+    since = begin_change(session, subscriber_id, now)
+    # A topic that was muted before the list had identifiers may be stored under any name.
+    keys = {plain(value).casefold(), topic_named(value) if kind == "muted_topic" else None}
     rows = session.scalars(
         select(WishRow).where(WishRow.subscriber_id == subscriber_id, WishRow.kind == kind, WishRow.valid_to.is_(None))
     ).all()
-    ended = [row for row in rows if row.value.casefold() == key]
+    ended = [row for row in rows if row.value.casefold() in keys]
     for row in ended:
-        row.valid_to = now or _now()
+        row.valid_to = since
     session.flush()
     return bool(ended)
 
 
-def list_subscribers(session: Session) -> list[Subscriber]:
-    """Everyone as they stand now, by when they came."""
-    wishes = _wishes(session, WishRow.valid_to.is_(None))
+def list_subscribers(session: Session, subscriber_id: str | None = None) -> list[Subscriber]:
+    """Everyone as they stand now, by when they came; or the one who has this identifier."""
+    only = literal(True) if subscriber_id is None else SubscriberRow.subscriber_id == subscriber_id
+    wishes = _wishes(session, and_(WishRow.valid_to.is_(None), only))
     rows = session.execute(
         select(SubscriberRow, SettingRow)
         .join(SettingRow, SettingRow.subscriber_id == SubscriberRow.subscriber_id)
-        .where(SettingRow.valid_to.is_(None))
+        .where(SettingRow.valid_to.is_(None), only)
         .order_by(SubscriberRow.created_at, SubscriberRow.subscriber_id)
     )
     return [
         Subscriber(
-            subscriber_id=person.subscriber_id,
+            **_said(setting.subscriber_id, setting, wishes),
             address=person.address,
-            status=_status(setting.status),
-            interests=wishes[person.subscriber_id].of("interest"),
-            brief_size=setting.brief_size,
-            language=setting.language,
-            timezone=setting.timezone,
+            status=checked_status(setting.status),
             created_at=person.created_at,
+            since=setting.valid_from,
+            why=setting.why,
         )
         for person, setting in rows
     ]
@@ -423,7 +464,8 @@ def list_subscribers(session: Session) -> list[Subscriber]:
 def snapshot(session: Session, as_of: dt.datetime, *, newcomers: bool = False) -> list[SubscriberSnapshot]:
     """Everyone who was active at `as_of`, with what they asked for then, ordered by identifier.
 
-    The same `as_of` gives the same answer whenever it is asked, because changes end a row and begin another.
+    The same `as_of` gives the same answer whenever it is asked, because changes end a row and begin another; only who
+    was forgotten since is in none any more.
 
     Args:
         newcomers: Whether those who came after `as_of` are in it too, as they were when they came. A brief for a day
@@ -441,19 +483,31 @@ def snapshot(session: Session, as_of: dt.datetime, *, newcomers: bool = False) -
         .where(_holds(SettingRow, moment), SettingRow.status == "active")
         .order_by(SettingRow.subscriber_id)
     )
-    return [
-        SubscriberSnapshot(
-            subscriber_id=row.subscriber_id,
-            interests=wishes[row.subscriber_id].of("interest"),
-            followed_shows=wishes[row.subscriber_id].of("followed_show"),
-            muted_shows=wishes[row.subscriber_id].of("muted_show"),
-            muted_topics=wishes[row.subscriber_id].of("muted_topic"),
-            brief_size=row.brief_size,
-            language=row.language,
-            timezone=row.timezone,
+    return [SubscriberSnapshot(**_said(row.subscriber_id, row, wishes)) for row in settings]
+
+
+def interests_ever(session: Session, subscriber_id: str) -> list[tuple[str, ...]]:
+    """Each list of interests that any snapshot could have had of a subscriber, in their order of time."""
+    rows = session.execute(
+        select(WishRow.value, WishRow.valid_from, WishRow.valid_to)
+        .where(WishRow.subscriber_id == subscriber_id, WishRow.kind == "interest")
+        .order_by(WishRow.position, WishRow.wish_id)
+    ).all()
+    moments = sorted({moment for row in rows for moment in (row.valid_from, row.valid_to) if moment is not None})
+    lists = (
+        tuple(row.value for row in rows if row.valid_from <= at and (row.valid_to is None or row.valid_to > at))
+        for at in moments
+    )
+    return list(dict.fromkeys(lists))
+
+
+def settings_ever(session: Session, subscriber_id: str) -> list[SettingRow]:
+    """Every version of a subscriber's settings, the oldest first."""
+    return list(
+        session.scalars(
+            select(SettingRow).where(SettingRow.subscriber_id == subscriber_id).order_by(SettingRow.setting_id)
         )
-        for row in settings
-    ]
+    )
 
 
 def id_of(session: Session, address: str) -> str:
@@ -490,6 +544,13 @@ def is_active(session: Session, subscriber_id: str) -> bool:
     return status == "active"
 
 
+def _checked(wishes: Mapping[WishKind, Sequence[str]]) -> dict[WishKind, tuple[str, ...]]:
+    return {
+        kind: checked_topics(values) if kind == "muted_topic" else checked_wishes(values, what=kind.replace("_", " "))
+        for kind, values in wishes.items()
+    }
+
+
 def _find_or_create(session: Session, address: str, now: dt.datetime) -> tuple[str, bool]:
     if (known := _by_key(session, address)) is not None:
         return known, False
@@ -498,7 +559,11 @@ def _find_or_create(session: Session, address: str, now: dt.datetime) -> tuple[s
         with session.begin_nested():
             session.add(
                 SubscriberRow(
-                    subscriber_id=subscriber_id, address=address, address_key=address.casefold(), created_at=now
+                    subscriber_id=subscriber_id,
+                    address=address,
+                    address_key=address.casefold(),
+                    created_at=now,
+                    changed_at=now,
                 )
             )
     except IntegrityError:  # somebody added the address between our look and our insert
@@ -513,31 +578,57 @@ def _by_key(session: Session, address: str) -> str | None:
     return session.scalar(select(SubscriberRow.subscriber_id).where(SubscriberRow.address_key == address.casefold()))
 
 
-def _change(
-    session: Session, subscriber_id: str, given: dict[str, object], now: dt.datetime
-) -> tuple[SettingRow, tuple[str, ...]]:
-    """End the current settings and begin new ones where `given` differs; the settings that hold, and what changed."""
+def begin_change(session: Session, subscriber_id: str, now: dt.datetime | None = None) -> dt.datetime:
+    """Keep others from changing a subscriber until the transaction ends; the moment from which a change made now holds.
+
+    That is `now`, but later than every change before: a clock that stood still or was set back must not change what
+    held at a moment that is over.
+
+    Raises:
+        UnknownSubscriber: Nobody has this identifier.
+    """
+    # PostgreSQL locks the row, SQLite has locked everything already.
+    person = session.scalar(
+        select(SubscriberRow)
+        .where(SubscriberRow.subscriber_id == subscriber_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if person is None:
+        raise _unknown(subscriber_id)
+    person.changed_at = max(now or _now(), person.changed_at + _TICK)
+    session.flush()
+    return person.changed_at
+
+
+def _current(session: Session, subscriber_id: str) -> SettingRow:
     current = session.scalar(
         select(SettingRow).where(SettingRow.subscriber_id == subscriber_id, SettingRow.valid_to.is_(None))
     )
     if current is None:
         raise _unknown(subscriber_id)
+    return current
+
+
+def _change(
+    session: Session, subscriber_id: str, given: dict[str, object], since: dt.datetime, *, why: str | None = None
+) -> tuple[SettingRow, tuple[str, ...]]:
+    """End the current settings and begin new ones where `given` differs; the settings that hold, and what changed."""
+    current = _current(session, subscriber_id)
     changes = {name: value for name, value in given.items() if value is not None and value != getattr(current, name)}
     if not changes:
         return current, ()
-    kept = {name: getattr(current, name) for name in ("status", "brief_size", "language", "timezone")}
-    # A clock that was set back must not make an interval that ends before it begins.
-    since = max(now, current.valid_from)
+    kept = {name: getattr(current, name) for name in _SETTINGS}
     # Ended by a statement of its own, because the unit of work would insert the successor first.
     session.execute(update(SettingRow).where(SettingRow.setting_id == current.setting_id).values(valid_to=since))
-    successor = SettingRow(subscriber_id=subscriber_id, valid_from=since, **(kept | changes))
+    successor = SettingRow(subscriber_id=subscriber_id, valid_from=since, why=why, **(kept | changes))
     session.add(successor)
     session.flush()
     return successor, tuple(changes)
 
 
 def _merge(
-    session: Session, subscriber_id: str, wishes: dict[WishKind, tuple[str, ...]], now: dt.datetime
+    session: Session, subscriber_id: str, wishes: dict[WishKind, tuple[str, ...]], since: dt.datetime
 ) -> tuple[str, ...]:
     """Store what of `wishes` does not hold yet, after what does; what was new."""
     there = session.scalars(
@@ -554,7 +645,7 @@ def _merge(
         if len(known[kind]) + len(fresh) > MAX_WISHES:
             raise BadWish(f"{len(known[kind]) + len(fresh)} times {kind}", f"one subscriber has at most {MAX_WISHES}")
         new += [
-            WishRow(subscriber_id=subscriber_id, kind=kind, value=value, position=last[kind] + step, valid_from=now)
+            WishRow(subscriber_id=subscriber_id, kind=kind, value=value, position=last[kind] + step, valid_from=since)
             for step, value in enumerate(fresh, start=1)
         ]
     session.add_all(new)
@@ -580,32 +671,28 @@ def _holds(row: type[SettingRow] | type[WishRow], moment: ColumnElement[dt.datet
     return and_(row.valid_from <= moment, or_(row.valid_to.is_(None), row.valid_to > moment))
 
 
-def _status(status: str) -> Status:
-    for known in get_args(Status):
-        if status == known:
-            return known  # type: ignore[no-any-return]
-    raise BadWish(f"unknown status “{_plain(status[:40])}”", "use active, paused or unsubscribed")
+def _said(subscriber_id: str, setting: SettingRow, wishes: dict[str, _Wishes]) -> dict[str, Any]:
+    """The fields of a snapshot."""
+    asked_for = wishes[subscriber_id]
+    return {
+        "subscriber_id": subscriber_id,
+        "interests": asked_for.of("interest"),
+        "followed_shows": asked_for.of("followed_show"),
+        "muted_shows": asked_for.of("muted_show"),
+        "muted_topics": asked_for.of("muted_topic"),
+        "muted_words": asked_for.of("muted_word"),
+        "brief_size": setting.brief_size,
+        "language": setting.language,
+        "timezone": setting.timezone,
+        "hour": setting.hour,
+        "format": setting.format,
+    }
 
 
 def _unknown(subscriber_id: str) -> UnknownSubscriber:
     return UnknownSubscriber(
-        f"no subscriber {_plain(subscriber_id[:40])}", "`podbrief subscribers list` shows who there is"
+        f"no subscriber {plain(subscriber_id[:40])}", "`podbrief subscribers list` shows who there is"
     )
-
-
-def _plain(text: str) -> str:
-    """`text` in one form (NFC), on one line, without control and invisible formatting characters."""
-    kept = "".join(
-        " " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char
-        for char in unicodedata.normalize("NFC", text)
-        if char in "\u200c\u200d" or unicodedata.category(char) not in ("Cf", "Cs", "Co", "Cn")
-    )
-    return " ".join(kept.split())
-
-
-@functools.cache
-def _timezones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def _now() -> dt.datetime:

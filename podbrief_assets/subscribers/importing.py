@@ -9,21 +9,27 @@ from __future__ import annotations
 import codecs
 import csv
 import dataclasses
+import datetime as dt
 import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from podbrief_assets.errors import PermanentFailure
-from podbrief_assets.subscribers.database import (
+from podbrief_assets.subscribers.consent import BadConsent, Consent, checked_evidence
+from podbrief_assets.subscribers.database import NewSubscriber
+from podbrief_assets.subscribers.values import (
     MAX_BRIEF_SIZE,
+    MAX_HOUR,
     BadAddress,
     BadWish,
-    NewSubscriber,
     checked_address,
     checked_brief_size,
+    checked_format,
+    checked_hour,
     checked_language,
     checked_timezone,
+    checked_topics,
     checked_wishes,
 )
 
@@ -36,10 +42,11 @@ MAX_LINES_OF_A_ROW = 20
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _BETWEEN_WISHES = re.compile(r"[;\r\n]")
 _ALIASES = {"email": "address", "e-mail": "address", "interest": "interests", "time_zone": "timezone"}
-_LISTS = ("interests", "followed_shows", "muted_shows", "muted_topics")
-_COLUMNS = ("address", *_LISTS, "brief_size", "timezone", "language")
+_LISTS = ("interests", "followed_shows", "muted_shows", "muted_topics", "muted_words")
+_SETTINGS = ("brief_size", "timezone", "language", "hour", "format")
+_COLUMNS = ("address", *_LISTS, *_SETTINGS, "consent", "consented_at")
 _HEADER_REMEDY = (
-    "begin the file with a line like address,interests,brief_size,timezone; the last two may be left out, "
+    "begin the file with a line like address,consent,interests,brief_size,timezone; the last three may be left out, "
     "and several interests are separated by semicolons"
 )
 
@@ -67,15 +74,21 @@ class ImportResult:
     notes: list[str] = field(default_factory=list)
 
 
-def read_csv(content: bytes) -> ImportResult:
-    """Read `address,interests[,brief_size,timezone,language,followed_shows,muted_shows,muted_topics]`.
+def read_csv(content: bytes, consent: str | None = None) -> ImportResult:
+    """Read `address,consent,interests[,consented_at,brief_size,timezone,…]`, any of `_COLUMNS`.
 
     Columns may come in any order; interests are separated by semicolons or stand in several columns named `interest`.
     UTF-8, UTF-16 with a byte order mark and Windows-1252 are understood, as are semicolons and tabs between the cells.
+    A line that says nothing of how its person agreed is left out.
+
+    Args:
+        consent: How everyone agreed whose own line says nothing of it.
 
     Raises:
         BadList: It is no CSV file, has no column of addresses, or is longer than 64 MiB or 1,000,000 lines.
+        BadConsent: `consent` is no evidence.
     """
+    consent = None if consent is None else checked_evidence(consent)
     result = ImportResult()
     lines = _LINE_END.split(_decode(content, result.notes))
     if len(lines) > MAX_LINES:
@@ -87,7 +100,7 @@ def read_csv(content: bytes) -> ImportResult:
     seen: dict[str, tuple[int, int]] = {}
     for number, record in records:
         try:
-            row = _subscriber(_cells(record, delimiter), columns)
+            row = _subscriber(_cells(record, delimiter), columns, consent)
             key = row.address.casefold()
             if key in seen:
                 index, first = seen[key]
@@ -96,7 +109,7 @@ def read_csv(content: bytes) -> ImportResult:
             else:
                 seen[key] = (len(result.rows), number)
                 result.rows.append(row)
-        except (BadLine, BadAddress, BadWish) as problem:
+        except (BadLine, BadAddress, BadConsent, BadWish) as problem:
             result.problems.append(f"line {number}: {problem}")
     return result
 
@@ -182,7 +195,7 @@ def _header(number: int, header: str, notes: list[str]) -> tuple[list[str | None
     return columns, delimiter
 
 
-def _subscriber(cells: list[str], columns: list[str | None]) -> NewSubscriber:
+def _subscriber(cells: list[str], columns: list[str | None], consent: str | None) -> NewSubscriber:
     if len(cells) > len(columns):
         raise BadLine(
             f"{len(cells)} cells for {len(columns)} columns", "put a cell that holds the separator in double quotes"
@@ -194,20 +207,49 @@ def _subscriber(cells: list[str], columns: list[str | None]) -> NewSubscriber:
             several[column] += _BETWEEN_WISHES.split(cell)
         elif column is not None and cell:
             single[column] = cell
-    size = single.get("brief_size")
-    if size is not None and not re.fullmatch(r"[0-9]{1,2}", size):
-        raise BadWish(f"brief size “{size[:20]}”", f"give a number from 1 to {MAX_BRIEF_SIZE}, or nothing")
-    timezone, language = single.get("timezone"), single.get("language")
+    size = _number(single.get("brief_size"), "brief size", f"1 to {MAX_BRIEF_SIZE}")
+    hour = _number(single.get("hour"), "hour", f"0 to {MAX_HOUR}")
+    timezone, language, mail = single.get("timezone"), single.get("language"), single.get("format")
+    address = checked_address(single.get("address", ""))
     return NewSubscriber(
-        address=checked_address(single.get("address", "")),
+        address=address,
+        consent=_consent(address, single, consent),
         interests=checked_wishes(several["interests"]),
         followed_shows=checked_wishes(several["followed_shows"], what="followed show"),
         muted_shows=checked_wishes(several["muted_shows"], what="muted show"),
-        muted_topics=checked_wishes(several["muted_topics"], what="muted topic"),
-        brief_size=None if size is None else checked_brief_size(int(size)),
+        muted_topics=checked_topics(several["muted_topics"]),
+        muted_words=checked_wishes(several["muted_words"], what="muted word"),
+        brief_size=None if size is None else checked_brief_size(size),
+        hour=None if hour is None else checked_hour(hour),
+        format=None if mail is None else checked_format(mail),
         timezone=None if timezone is None else checked_timezone(timezone),
         language=None if language is None else checked_language(language),
     )
+
+
+def _number(cell: str | None, what: str, allowed: str) -> int | None:
+    if cell is not None and not re.fullmatch(r"[0-9]{1,2}", cell, re.ASCII):
+        raise BadWish(f"{what} “{cell[:20]}”", f"give a number from {allowed}, or nothing")
+    return None if cell is None else int(cell)
+
+
+def _consent(address: str, cells: dict[str, str], of_the_list: str | None) -> Consent:
+    said, when = cells.get("consent"), cells.get("consented_at")
+    evidence = of_the_list if said is None else checked_evidence(said)
+    if evidence is None:
+        raise BadConsent(
+            f"nothing says that {address} agreed to get briefs",
+            "say how and when in a column “consent”, or of the whole list by --consent TEXT",
+        )
+    return Consent(how="import", evidence=evidence, given_at=None if when is None else _moment(when))
+
+
+def _moment(cell: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(cell)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError) as error:  # the second: a zone that leads out of the calendar
+        raise BadConsent(f"consented_at “{cell[:40]}”", "write it as 2026-05-03 or leave it empty") from error
 
 
 def _merged(first: NewSubscriber, second: NewSubscriber) -> NewSubscriber:
@@ -218,7 +260,10 @@ def _merged(first: NewSubscriber, second: NewSubscriber) -> NewSubscriber:
         followed_shows=checked_wishes(first.followed_shows + second.followed_shows),
         muted_shows=checked_wishes(first.muted_shows + second.muted_shows),
         muted_topics=checked_wishes(first.muted_topics + second.muted_topics),
+        muted_words=checked_wishes(first.muted_words + second.muted_words),
         brief_size=second.brief_size or first.brief_size,
         timezone=second.timezone or first.timezone,
         language=second.language or first.language,
+        hour=first.hour if second.hour is None else second.hour,
+        format=second.format or first.format,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, update
 
-from podbrief_assets.database import create_all, engine, session
+from podbrief_assets.database import engine, session
 from podbrief_assets.delivery.ledger import (
     STALE_AFTER,
     BadMessageDomain,
@@ -49,15 +49,13 @@ for number in range(count):
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'podbrief.sqlite'}"
+def url(database_url: str) -> str:
+    return database_url
 
 
 @pytest.fixture
-def opened(url: str) -> Engine:
-    database = engine(url)
-    create_all(database)
-    return database
+def opened(engine: Engine) -> Engine:
+    return engine
 
 
 @pytest.fixture

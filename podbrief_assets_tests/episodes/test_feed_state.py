@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from podbrief_assets import database
 from podbrief_assets.episodes import feed_state
 from podbrief_assets.episodes.feed_state import LONGEST_WAIT, FeedState, next_try
 from podbrief_assets.lake.contract import settle
@@ -129,19 +126,8 @@ def test_a_revived_feed_is_asked_in_full_and_stays_the_same_show() -> None:
 # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = database.engine(f"sqlite:///{tmp_path}/podbrief.sqlite")
-    yield opened
-    opened.dispose()
-
-
-def test_the_memory_of_an_older_release_gains_what_it_did_not_know(engine: Engine) -> None:
-    database.create_all(engine)
-    feed_state.save(engine, [FAILING])
-    with engine.begin() as connection:
-        connection.execute(text("ALTER TABLE feed_state DROP COLUMN failing_since"))
-    database.create_all(engine)
-    assert feed_state.load(engine) == {"a": replace(FAILING, failing_since=None)}
+def test_the_memory_is_kept_and_written_over(engine: Engine) -> None:
     feed_state.save(engine, [FAILING])
     assert feed_state.load(engine) == {"a": FAILING}
+    feed_state.save(engine, [replace(FAILING, failing_since=None)])
+    assert feed_state.load(engine) == {"a": replace(FAILING, failing_since=None)}
