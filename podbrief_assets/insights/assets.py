@@ -219,7 +219,6 @@ def _extract_one(episode: dict[str, Any], spans: Sequence[Span], extractor: _Ext
         return done("repeat", f"repeats episode {episode['duplicate_of']}, which is read instead")
     if episode["origin"] == "none":
         return done("no_transcript", episode["error"])
-    segments = passages.content(segments_of(episode), spans)
     known = Episode(
         episode_id=episode["episode_id"],
         show_id=episode["show_id"],
@@ -230,7 +229,7 @@ def _extract_one(episode: dict[str, Any], spans: Sequence[Span], extractor: _Ext
         persons=tuple(person["name"] for person in episode["persons"]),
     )
     try:
-        extraction = extractor.run(known, segments, episode["digest"])
+        extraction = extractor.run(known, passages.content(segments_of(episode), spans), episode["digest"])
     except PodbriefError as error:
         return done("failed", str(error))
     if extraction.candidates:

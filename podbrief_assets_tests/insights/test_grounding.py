@@ -209,7 +209,7 @@ def test_a_faithful_text_passes(hotels: list[Segment]) -> None:
         ("Marriott acquired", "Bill Marriott acquired", "name"),
         ("had been compromised", "had not been compromised", "negation"),
         ("had been compromised", "had never been compromised", "negation"),
-        ("a year before the acquisition", "a year after the acquisition", None),
+        ("a year before the acquisition", "a year after the acquisition", "polarity"),
         ("a year before", "two years before", "number"),
         ("a year before", "12 months before", "number"),
         ("in the world", "in the world at $13 billion", "number"),
@@ -343,7 +343,8 @@ PLAIN = [
             "The turbine loses some power when the wind is weak. Acme doubled the length of its blades to forty "
             "meters. Most farms sell more power in winter than in summer. GPT four wrote the report in nineteen ninety "
             "five, they joked. The Federal Trade Commission sued Acme in Ukraine, not Globex. The storage does not "
-            "lose charge overnight, and prices rise after noon."
+            "lose charge overnight, and prices rise after noon. The passage "
+            "of air over longer blades is smoother, and that keeps the output of each turbine steady over days."
         ),
     )
 ]
@@ -365,7 +366,7 @@ def told(text: str, quote: str = QUOTE) -> str | None:
         ("Half of the farms bought longer blades from Acme.", "number"),
         ("The FTC sued Acme over its blades.", None),
         ("The SEC sued Acme over its blades.", "name"),
-        ("Ukrainian farms bought longer blades from Acme.", None),
+        ("Ukrainian farms sell more power in winter than in summer.", None),
         ("Ana Ruiz says that Acme doubled its blades.", None),
         ("Zorblax says that Acme doubled its blades.", "name"),
         ("Zorblax's blades are longer than those of Acme.", "name"),
@@ -410,7 +411,9 @@ def test_rule(opening: str, rule: str | None) -> None:
 
 def test_companies_named_after_an_address_are_names() -> None:
     passage = [
-        Segment(start_s=0, end_s=9, text="The shop at Booking.com sells more rooms in winter than the hotels do.")
+        Segment(
+            start_s=0, end_s=9, text="The shop at Booking.com sells more rooms in winter than the hotels do." + FILL
+        )
     ]
     text = "Booking.com sells more rooms in winter than the hotels do by themselves." + FILL
     assert rule_broken(text, "sells more rooms in winter than the hotels do", passage) is None
@@ -433,11 +436,11 @@ def test_shape(text: str, rule: str | None) -> None:
 @pytest.mark.parametrize(
     ("quote", "text", "rule"),
     [
-        ("The turbine loses some power when the wind is weak.", "A turbine loses all power in weak wind.", "hedge"),
+        ("The turbine loses some power when the wind is weak.", "A turbine loses all power in weak wind.", "universal"),
         ("The turbine loses some power when the wind is weak.", "A turbine loses some power in weak wind.", None),
         ("The turbine loses some power when the wind is weak.", "A turbine loses no power in weak wind.", "negation"),
         ("Most farms sell more power in winter than in summer.", "Most farms sell less power in winter.", "polarity"),
-        ("Most farms sell more power in winter than in summer.", "Every farm sells more power in winter.", "hedge"),
+        ("Most farms sell more power in winter than in summer.", "Every farm sells more power in winter.", "universal"),
         ("Most farms sell more power in winter than in summer.", "Most farms sell more power in winter.", None),
         ("The storage does not lose charge overnight", "A storage will lose charge overnight.", "negation"),
         ("The storage does not lose charge overnight", "A storage doesn't lose charge overnight.", None),
@@ -449,7 +452,7 @@ def test_polarity_and_hedges_are_kept(quote: str, text: str, rule: str | None) -
     filled = (
         text
         + " Ana Ruiz argues that "
-        + "longer blades and steady air keep the output of a farm even over days and weeks of wind."
+        + "longer blades and steady air keep the output of each turbine even over days of smooth wind."
     )
     assert told(filled, quote) == rule
 
