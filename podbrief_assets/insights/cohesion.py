@@ -21,9 +21,9 @@ _PREFIX = 6
 def dips(words: Sequence[str], places: Sequence[int]) -> list[float]:
     """How deep cohesion dips at each of `places` in `words`, from 0 for no dip to 2 for a change of all words.
 
-    As in TextTiling (Hearst 1997): a dip is how far the similarity of both sides rises, uphill in both directions, above
-    what it is here. Similarity is the cosine of the words on either side, rare words weighing more, related forms taken
-    for one. Takes time linear in the words for places that lie a stretch apart.
+    As in TextTiling (Hearst 1997): a dip is how far the similarity of both sides rises, uphill in both directions,
+    above what it is here. Similarity is the cosine of the words on either side, rare words weighing more, related
+    forms taken for one. Takes time linear in the words for places that lie a stretch apart.
     """
     weighted = [_weighted(word) for word in words]
     similar = [_similarity(weighted, place) for place in places]

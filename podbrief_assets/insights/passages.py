@@ -1,7 +1,7 @@
 """Cut a transcript into passages that fit a model's window, without its advertising and without losing a word.
 
 Belongs here: removing sponsor stretches, choosing where one passage ends and the next begins, proving nothing lost.
-Doesn't: finding the advertising (sponsors.py), how topics shift (cohesion.py), reading passages (llm.py, extractive.py).
+Doesn't: finding advertising (sponsors.py), how topics shift (cohesion.py), reading passages (llm.py, extractive.py).
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ def content(segments: Sequence[Segment], spans: Sequence[Span]) -> list[Segment]
 def cut(segments: Sequence[Segment], spans: Sequence[Span], *, max_words: int = 1200) -> list[Passage]:
     """The content of an episode in passages of at most `max_words` words, in order, nothing lost and nothing twice.
 
-    A reader sees a passage alone, so its borders are laid where least is torn apart: of all ways to cut, the one with the
-    best sum of what its borders are worth and of how evenly long its passages are. A border is worth most where the topic
-    shifts, advertising was taken out or the speaker changes, and costs most between a question and its answer or inside
-    what one speaker says in one go. Only a sentence longer than a whole passage is cut between two words. Time and memory
-    are linear in the transcript.
+    A reader sees a passage alone, so its borders are laid where least is torn apart: of all ways to cut, the one with
+    the best sum of what its borders are worth and of how evenly long its passages are. A border is worth most where the
+    topic shifts, advertising was taken out or the speaker changes, and costs most between a question and its answer or
+    inside what one speaker says in one go. Only a sentence longer than a whole passage is cut between two words. Time
+    and memory are linear in the transcript.
 
     Raises:
         ValueError: `max_words` is below 1.
@@ -259,8 +259,8 @@ def _worth(last: _Piece, following: _Piece) -> float:
 def _best(borders: Sequence[_Border], max_words: int) -> list[tuple[int, int]]:
     """The pieces of each passage, first and last + 1: the borders with the best sum of worth and evenness.
 
-    By dynamic programming over the borders: the best way to cut the words before a border is one of the best ways to cut
-    those before an earlier one, and a passage more.
+    By dynamic programming over the borders: the best way to cut the words before a border is one of the best ways to
+    cut those before an earlier one, and a passage more.
     """
     total = borders[-1].words
     if not total:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from podbrief_assets.insights.candidates import Episode, Kind
-from podbrief_assets.insights.grounding import contacts, facts, roles, stance, style
+from podbrief_assets.insights.grounding import contacts, facts, hedges, roles, stance, style
 from podbrief_assets.insights.grounding.claims import STRAIGHT, Claim
 from podbrief_assets.insights.grounding.quotes import Located, locate
 from podbrief_assets.insights.grounding.style import QUOTE_WORDS, TEXT_SENTENCES, TEXT_WORDS
@@ -57,8 +57,8 @@ RULES: dict[Kind, dict[str, Rule]] = {
         "attribution": roles.attribution,
         "negation": stance.negation,
         "polarity": stance.polarity,
-        "hedge": stance.hedge,
-        "universal": stance.universal,
+        "hedge": hedges.hedge,
+        "universal": hedges.universal,
         "roles": roles.roles,
         "parties": roles.parties,
         "doer": roles.doer,

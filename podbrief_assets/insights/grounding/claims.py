@@ -34,22 +34,25 @@ _MOST_WORDS = 6000
 # Words of weight that carry no subject of their own: found everywhere, they would lead a sentence anywhere.
 _LIGHT = vocabulary(
     """
-    think thinks thought say says said know knows want wants make makes made take takes took thing things lot people
-    time one two use used using way kind sort good bad big need needs new first see sees go come come work works
-    """
+        think thinks thought say says said know knows want wants make makes made take takes took thing things lot
+        people time one two use used using way kind sort good bad big need needs new first see sees go come come work
+        works
+        """
 )
 
 
 _IRREGULAR = {
     form: verb
     for verb, forms in {
-        "use": "used uses using", "buy": "bought", "sell": "sold", "make": "made", "take": "took taken", "give": "gave given",
+        "use": "used uses using", "buy": "bought", "sell": "sold", "make": "made", "take": "took taken",
+        "give": "gave given",
         "get": "got gotten", "run": "ran running", "grow": "grew grown", "write": "wrote written", "build": "built",
         "begin": "began begun", "become": "became", "lead": "led", "leave": "left", "lose": "lost", "pay": "paid",
         "say": "said", "see": "saw seen", "send": "sent", "speak": "spoke spoken", "spend": "spent", "think": "thought",
         "win": "won", "know": "knew known", "drive": "drove driven", "find": "found", "hold": "held", "keep": "kept",
         "choose": "chose chosen", "teach": "taught", "tell": "told", "go": "went gone", "rise": "rose risen",
-        "fall": "fell fallen", "break": "broke broken", "draw": "drew drawn", "steal": "stole stolen", "do": "did done does",
+        "fall": "fell fallen", "break": "broke broken", "draw": "drew drawn", "steal": "stole stolen",
+        "do": "did done does",
         "beat": "beaten", "come": "came", "hide": "hid hidden", "lie": "lied", "meet": "met", "bring": "brought",
     }.items()
     for form in forms.split()
@@ -305,10 +308,10 @@ def clauses(words: Words) -> Iterator[Stretch]:
     low = 0
     for place in range(len(words)):
         last = place + 1 == len(words)
-        if last or words.stops[place] or words.lower[place + 1] in _CLAUSE_BORDERS:
-            if len(words.content(low, place + 1)) >= 3 or (last and low < place):
-                yield (low, place + 1)
-                low = place + 1
+        parted = last or words.stops[place] or words.lower[place + 1] in _CLAUSE_BORDERS
+        if parted and (len(words.content(low, place + 1)) >= 3 or (last and low < place)):
+            yield (low, place + 1)
+            low = place + 1
     if low < len(words):
         yield (low, len(words))
 

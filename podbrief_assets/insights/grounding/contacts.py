@@ -3,8 +3,8 @@
 Belongs here: rules on addresses, telephone numbers, hidden signs, and instructions to a reader or a model.
 Doesn't: style otherwise (`style.py`).
 
-What is judged is what a reader would see: look-alike letters are read as what they look like, signs that nobody sees are
-taken out first, and having any is refused by itself.
+What is judged is what a reader would see: look-alike letters are read as what they look like, signs that nobody sees
+are taken out first, and having any is refused by itself.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _CONTACT = re.compile(
     r"h(?:tt|xx)ps?\s?:|\bwww\b|[\w.+-]{1,64}\s?@\s?[\w-]{1,64}|(?<![\w.])@\w{2,}"
     rf"|\b[\w-]{{2,63}}\.(?:{_ENDINGS})\b(?:/\S*)?"
     r"|\b[\w-]{2,63}\.[a-z]{2,12}/\w"
-    # Said, or written to be read by people alone: "acme dot com", "ana at acme dot org", "acme [.] com", "a c m e . c o m"
+    # Said, or written to be read by people alone: "acme dot com", "acme [.] com", "a c m e . c o m"
     rf"|(?:\bdot|[\[({{]\s?(?:dot|\.)\s?[\])}}])\s{{0,2}}(?:{_SAID})\b"
     rf"|\b\w+\s\.\s?(?:{_SAID})\b|\b(?:\w\s){{3,}}(?:\.|dot)\s(?:\w\s?){{2,4}}\b"
     r"|[\[({]\s?at\s?[\])}]|\bat[ -]sign\b|\b(?:dot \w+|\.\w+)\s(?:forward )?slash\b|\b(?:forward )slash \w"

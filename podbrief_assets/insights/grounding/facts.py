@@ -25,7 +25,7 @@ from podbrief_assets.insights.grounding.claims import (
     words_of,
 )
 from podbrief_assets.insights.numbers import CODE, UNITS, Number, numbers_in
-from podbrief_assets.insights.text import FUNCTION_WORDS, fold, names_of, rarity, sentences, vocabulary
+from podbrief_assets.insights.text import fold, names_of, rarity, sentences, vocabulary
 
 _NEAR = 18
 _BESIDE = 8
@@ -70,9 +70,9 @@ class _Spoken:
             supports = [one for one, at in meant if self._supports(told, one, at, about)]
             if not supports:
                 return told.written
-            if told.counted in MEASURES and (others := self._counted(sentence, told.counted)):
-                if not any(one.counted == told.counted for one in supports):
-                    return f"{told.written} {told.counted}, not {others[0].written}"
+            others = self._counted(sentence, told.counted) if told.counted in MEASURES else []
+            if others and not any(one.counted == told.counted for one in supports):
+                return f"{told.written} {told.counted}, not {others[0].written}"
         heard = self._claim.speech.words_at
         vague = [word for word in words.lower if word in _VAGUE and word not in heard and word[:-1] not in heard]
         return vague[0] if vague else None
@@ -105,9 +105,9 @@ _VAGUE = vocabulary("hundreds thousands millions billions trillions")
 # Singular, as `Number.counted` is.
 MEASURES = vocabulary(
     """
-    second minute hour day night week month quarter year decade century mile meter kilometer foot feet inch pound
-    people person user customer company dollar euro degree
-    """
+        second minute hour day night week month quarter year decade century mile meter kilometer foot feet inch pound
+        people person user customer company dollar euro degree
+        """
 )
 
 
@@ -161,8 +161,10 @@ def _is_unit(sentence: Told, place: int) -> bool:
 # Names
 
 _CALENDAR = vocabulary(
-    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
-    september october november december"""
+    """
+        monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
+        september october november december
+        """
 )
 _ABBREVIATED = {
     "ai": ("artificial intelligence", "a i", "machine learning"),
@@ -178,11 +180,13 @@ _GENERIC = frozenset(
 )
 _TITLES = vocabulary("mr mrs ms dr prof professor president senator judge sir")
 _DOES = vocabulary(
-    """says said argues argued believes believed thinks founded acquired announced launched released raised hired fired
-    sued owns owned built builds sells sold plans planned claims claimed warns warned predicts predicted
-    invested invests makes made runs ran bought buys left joined published reported invented discovered
-    has had is was got gets can could will would might may does did takes took gives gave went uses used wants
-    writes wrote found finds""",
+    """
+        says said argues argued believes believed thinks founded acquired announced launched released raised hired
+        fired sued owns owned built builds sells sold plans planned claims claimed warns warned predicts predicted
+        invested invests makes made runs ran bought buys left joined published reported invented discovered has had is
+        was got gets can could will would might may does did takes took gives gave went uses used wants writes wrote
+        found finds
+        """,
 )
 
 
@@ -271,4 +275,3 @@ def outside(claim: Claim) -> str | None:
 
 _PLAIN = 0.55
 _MOSTLY = 0.8
-_ = FUNCTION_WORDS

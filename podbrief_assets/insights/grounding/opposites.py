@@ -29,8 +29,8 @@ _PAIRS = (
     ),
     (
         "rise rises rose risen rising raise raises raised raising climb climbs climbed ramp ramped uptrend",
-        "fall falls fell fallen falling sink sank plummet plummeted decline declines declined lower lowers lowered reduce"
-        " reduces reduced reducing dip dips dipped dipping down drop dropped",
+        "fall falls fell fallen falling sink sank plummet plummeted decline declines declined lower lowers lowered"
+        " reduce reduces reduced reducing dip dips dipped dipping down drop dropped",
     ),
     ("grow grows grew grown growing growth", "shrink shrinks shrank decline declines declined"),
     ("higher highest high", "lower lowest low"),
@@ -46,18 +46,26 @@ _PAIRS = (
         "few little seldom rarely rare scarce minority tiny handful",
     ),
     (
-        """easy easier easiest easily simple simpler simplest simply effortless straightforward trivial seamless smooth
-        point""",
-        """hard harder hardest difficult difficulty tough tougher tricky trickier trickiest complex complicated challenging
-        brutal painful impossible struggle""",
+        """
+            easy easier easiest easily simple simpler simplest simply effortless straightforward trivial seamless
+            smooth point
+            """,
+        """
+            hard harder hardest difficult difficulty tough tougher tricky trickier trickiest complex complicated
+            challenging brutal painful impossible struggle
+            """,
     ),
     ("fast faster fastest quick quicker quickly rapid rapidly speed", "slow slower slowest slowly"),
     ("cheap cheaper cheapest affordable inexpensive", "expensive pricey pricier costly costlier dear dearer"),
     (
-        """good better best great greatest great amazing excellent nice beneficial pleasant improve improves improved
-        improving cool wonderful sound punchier incredible incredibly interesting worth""",
-        """bad worse worst terrible harmful harm harms harmed awful poor poorly unpleasant degrade worsen worsens
-        worsened dull duller hardly brutal hurt hurts""",
+        """
+            good better best great greatest great amazing excellent nice beneficial pleasant improve improves improved
+            improving cool wonderful sound punchier incredible incredibly interesting worth
+            """,
+        """
+            bad worse worst terrible harmful harm harms harmed awful poor poorly unpleasant degrade worsen worsens
+            worsened dull duller hardly brutal hurt hurts
+            """,
     ),
     ("early earlier earliest soon sooner immediately shortly fairly", "late later latest eventually long"),
     ("before prior", "after afterwards"),
@@ -81,14 +89,20 @@ _PAIRS = (
     ),
     (
         "allow allows allowed allowing let lets enable enables enabled permit permitted require required requiring",
-        """ban bans banned banning forbid forbidden prohibit prohibited block blocks prevent prevents prevented stop stops
-        stopped""",
+        """
+            ban bans banned banning forbid forbidden prohibit prohibited block blocks prevent prevents prevented stop
+            stops stopped
+            """,
     ),
     (
-        """add adds added adopt adopts adopted create creates created creating launch launched open opened introduce
-        accept accepted""",
-        """remove removes removed removing drop drops dropped abandon abandoned close closed closes cancel canceled
-        cancelled delete deleted kill killed shut reject rejected""",
+        """
+            add adds added adopt adopts adopted create creates created creating launch launched open opened introduce
+            accept accepted
+            """,
+        """
+            remove removes removed removing drop drops dropped abandon abandoned close closed closes cancel canceled
+            cancelled delete deleted kill killed shut reject rejected
+            """,
     ),
     ("open openly", "closed proprietary"),
     ("public publicly", "private privately secret proprietary"),

@@ -54,30 +54,34 @@ def _is_spoken_of(claim: Claim, sentence: Told, parts: set[str]) -> bool:
 
 _VERBS = vocabulary(
     """
-    accept acquire add adopt advise advocate agree aim allow analyse analyze announce answer argue ask assume attack attract avoid back
-    ban beat beats become became begin began believe benefit break broke bring brings brought build builds built buy buys
-    bought call cancel care carry catch caught cause challenge change charge choose chose chosen cite claim close coin
-    combine commit compare compete complete connect consider contact contain control convince copy correct cost count cover
-    crash create cut decide declare defend define demand depend deploy describe design destroy detect develop direct
-    discover display dominate download draw drew drive drives drove drop earn eat emit employ enable encourage end
-    engage enjoy ensure examine exceed expect explain explore expose extend face fail favor fear feed find finds found
-    fire fix fly flew follow force fork form fund gain gave give gives given generate get got grew grow grows grown handle
-    hear heard help hide hid hire hit hits hold held host identify ignore impact implement impersonate impose improve include
-    increase influence inform inherit inspire install integrate interview introduce invent invest invite join judge kill know
-    label lack land launch lead leads led learn leave left lend lent let lets lie lied limit link list load lose lost love lower
-    maintain make makes made manage manufacture map mark measure meet met merge miss mislead mistake monitor move name need
-    notice observe obtain offer open operate oppose optimize order organize outperform overtake own owned parrot pass pay pays
-    paid perform permit persuade pick plan play predict prefer present press prevent print process produce program promise
-    promote propose protect prove provide publish pull purchase push put puts question quit quote race raise ran reach read
-    receive recognize recommend record reduce refuse regulate reject release rely remove rename repair replace report represent
-    request require rescue resent respond restrict result retain review rewrite ride rob rule run runs save search see sees
-    saw seek select sell sells sold send sends sent separate serve serves set shape share ship show shows shut sign
-    simulate solve sort speak spoke spend spends spent split sponsor spread spot start steal stole stop store study succeed
-    sue suggest supply support surpass surround survive swap switch take takes took taken talk target teach taught tell tells
-    told test thank threaten threw throw tie touch track trade trail train transform treat trigger trust turn type understand
-    understood undermine underwrite upgrade use used uses validate value verify vet visit vote want warn wash watch win wins
-    won say says said think thinks believe believes recall recalls argue argues explain explains work worry write writes wrote written thwart pledge warns cited
-    """
+        accept acquire add adopt advise advocate agree aim allow analyse analyze announce answer argue ask assume
+        attack attract avoid back ban beat beats become became begin began believe benefit break broke bring brings
+        brought build builds built buy buys bought call cancel care carry catch caught cause challenge change charge
+        choose chose chosen cite claim close coin combine commit compare compete complete connect consider contact
+        contain control convince copy correct cost count cover crash create cut decide declare defend define demand
+        depend deploy describe design destroy detect develop direct discover display dominate download draw drew drive
+        drives drove drop earn eat emit employ enable encourage end engage enjoy ensure examine exceed expect explain
+        explore expose extend face fail favor fear feed find finds found fire fix fly flew follow force fork form fund
+        gain gave give gives given generate get got grew grow grows grown handle hear heard help hide hid hire hit
+        hits hold held host identify ignore impact implement impersonate impose improve include increase influence
+        inform inherit inspire install integrate interview introduce invent invest invite join judge kill know label
+        lack land launch lead leads led learn leave left lend lent let lets lie lied limit link list load lose lost
+        love lower maintain make makes made manage manufacture map mark measure meet met merge miss mislead mistake
+        monitor move name need notice observe obtain offer open operate oppose optimize order organize outperform
+        overtake own owned parrot pass pay pays paid perform permit persuade pick plan play predict prefer present
+        press prevent print process produce program promise promote propose protect prove provide publish pull
+        purchase push put puts question quit quote race raise ran reach read receive recognize recommend record reduce
+        refuse regulate reject release rely remove rename repair replace report represent request require rescue
+        resent respond restrict result retain review rewrite ride rob rule run runs save search see sees saw seek
+        select sell sells sold send sends sent separate serve serves set shape share ship show shows shut sign
+        simulate solve sort speak spoke spend spends spent split sponsor spread spot start steal stole stop store
+        study succeed sue suggest supply support surpass surround survive swap switch take takes took taken talk
+        target teach taught tell tells told test thank threaten threw throw tie touch track trade trail train
+        transform treat trigger trust turn type understand understood undermine underwrite upgrade use used uses
+        validate value verify vet visit vote want warn wash watch win wins won say says said think thinks believe
+        believes recall recalls argue argues explain explains work worry write writes wrote written thwart pledge
+        warns cited
+        """
 )
 _VERB_ROOTS = frozenset(root(verb) for verb in _VERBS)
 _BE = vocabulary("was were is are been being be got gets get")
