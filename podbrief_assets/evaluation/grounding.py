@@ -152,6 +152,8 @@ def _figures(insights: Sequence[Labelled], *, held_back: bool) -> Iterator[Figur
             caught[kind].append(insight.judged(text))
     for kind, name in KINDS.items():
         verdicts = caught[kind]
+        if not verdicts:
+            continue
         yield Figure(
             name=f"caught: {name}, {shows}",
             value=sum(verdict is not None for verdict in verdicts) / len(verdicts),

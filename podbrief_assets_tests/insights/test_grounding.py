@@ -563,3 +563,16 @@ def test_absurd_numbers_are_read_without_harm() -> None:
     started = time.perf_counter()
     numbers_in("9" * 20_000 + " million " * 5000 + "one hundred " * 5000, implied=True)
     assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize(
+    "word", ["Acme ", "not ", "Acme doubled blades by Acme ", "more than 40 meters because of ", "I think maybe "]
+)
+def test_a_hostile_passage_is_judged_in_seconds(word: str) -> None:
+    place = locate(QUOTE, PLAIN)
+    assert place is not None
+    passage = PLAIN[0].text + " " + word * (20_000 // len(word.split()))
+    text = "Acme doubled the length of its blades to forty meters, not more than Globex, because Acme sued it." + FILL
+    started = time.perf_counter()
+    refusal(text, quote=place, passage=passage, episode=EPISODE, speakers=["Ana Ruiz"])
+    assert time.perf_counter() - started < 10

@@ -30,7 +30,7 @@ _CLAUSE_BORDERS = vocabulary("and but while although though whereas because whic
 # A stretch is about three sentences of speech; a claim may begin in the one before and end in the one after.
 _STRETCH = 48
 _MARGIN = 12
-_MOST_WORDS = 6000
+_MOST_WORDS = 25_000
 # Words of weight that carry no subject of their own: found everywhere, they would lead a sentence anywhere.
 _LIGHT = vocabulary(
     """

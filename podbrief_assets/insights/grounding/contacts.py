@@ -61,12 +61,12 @@ _CONTACT = re.compile(
     r"|\b[\w-]{2,63}\.[a-z]{2,12}/\w"
     # Said, or written to be read by people alone: "acme dot com", "acme [.] com", "a c m e . c o m"
     rf"|(?:\bdot|[\[({{]\s?(?:dot|\.)\s?[\])}}])\s{{0,2}}(?:{_SAID})\b"
-    rf"|\b\w+\s\.\s?(?:{_SAID})\b|\b(?:\w\s){{3,}}(?:\.|dot)\s(?:\w\s?){{2,4}}\b"
+    rf"|\b\w+\s\.\s?(?:{_SAID})\b|\b(?:\w\s){{3,30}}(?:\.|dot)\s(?:\w\s?){{2,4}}\b"
     r"|[\[({]\s?at\s?[\])}]|\bat[ -]sign\b|\b(?:dot \w+|\.\w+)\s(?:forward )?slash\b|\b(?:forward )slash \w"
     # Telephone numbers, in figures, in letters, spelt out
     r"|(?<!\d)(?:\+?1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?!\d)|(?<!\w)\+\d{1,3}[ .-]?\d[\d .-]{6,14}\d"
-    r"|\b1?[ -]?8(?:00|33|44|55|66|77|88)[ -][A-Z0-9][A-Z0-9-]{3,12}\b"
-    rf"|\b{_DIGIT}(?:[\s-]{{1,2}}{_DIGIT}){{6,}}\b",
+    r"|\b1?[ -]?8(?:00|33|44|55|66|77|88)[ -](?-i:[A-Z0-9][A-Z0-9-]{3,12})\b"
+    rf"|\b{_DIGIT}(?:[\s-]{{1,2}}{_DIGIT}){{6,14}}\b",
     re.IGNORECASE,
 )
 # Companies that are named after their address are names, as long as nothing sends the reader there.
