@@ -130,8 +130,18 @@ def _squash(text: str) -> str:
 
 # "First" is said of so much that it proves nothing, "second" is a time as well.
 _ORDINALS = {"third": "three", "fourth": "four", "fifth": "five", "sixth": "six", "seventh": "seven", "tenth": "ten"}
-_TIMES = vocabulary("second minute hour day week month year decade century daily weekly monthly yearly annual hourly")
-_LENGTHS = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year", "annual": "year", "hourly": "hour"}
+_TIMES = vocabulary(
+    "second minute hour day week month year decade century daily weekly monthly yearly annual annually hourly"
+)
+_LENGTHS = {
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+    "yearly": "year",
+    "annual": "year",
+    "annually": "year",
+    "hourly": "hour",
+}
 
 
 def measure(claim: Claim) -> str | None:

@@ -44,6 +44,7 @@ _DOUBT_KEPT = vocabulary(
 )
 _ATTRIBUTES = vocabulary(
     """
+    quote quotes quoted reply replies replied puts
         say says said argue argues argued think thinks thought believe believes believed suspect suspects suspected
         expect expects expected contend contends claim claims claimed maintain maintains view views consider considers
         recommend recommends advise advises warn warns warned predict predicts predicted estimate estimates estimated
@@ -128,7 +129,9 @@ _KEPT = {
 
 def _told_of(sentence: Told, speech: Words, place: int) -> set[int] | None:
     """Where a sentence tells of what a hedge at `place` of the speech bears on; None where it does not."""
-    about = {speech.roots[at] for at in speech.following(place, _HEDGED) if is_content(speech.lower[at])}
+    following = speech.following(place, _HEDGED)
+    ends = next((number for number, at in enumerate(following) if speech.lower[at] == "but"), len(following))
+    about = {speech.roots[at] for at in following[:ends] if is_content(speech.lower[at])}
     alone = len(about) == 1
     if len(about) < 2:
         about |= {speech.roots[at] for at in speech.preceding(place, 4) if is_content(speech.lower[at])}

@@ -38,7 +38,7 @@ _NEGATIVE = _NEGATORS | vocabulary(
         zero difficult hard cancel canceled underserved
         """
 )
-_IN_SCOPE = 7
+_IN_SCOPE = 10
 _DENIED_NEAR = 9
 
 
@@ -99,7 +99,7 @@ def _quote_denies(claim: Claim) -> str | None:
 def _denied_anew(claim: Claim, sentence: Told) -> str | None:
     speech, words = claim.speech, sentence.words
     denied: set[str] = set()
-    for place in sentence.spoken():
+    for place in _around(sentence, len(speech)):
         word = speech.lower[place]
         if is_negator(word):
             denied |= {speech.roots[at] for at in (*_scope(speech, place), *speech.preceding(place, 4))}
@@ -110,6 +110,12 @@ def _denied_anew(claim: Claim, sentence: Told) -> str | None:
         if about and not about & denied:
             return f"“{words.written[place]} {words.written[scope[0]] if scope else ''}”: nothing like it is denied"
     return None
+
+
+def _around(sentence: Told, length: int) -> Iterator[int]:
+    """The places of a sentence's stretches and of what was said shortly before and after: denials reach far."""
+    low, high = sentence.stretches[0][0], sentence.stretches[-1][1]
+    return iter(range(max(0, low - _AGAIN), min(length, high + _AGAIN)))
 
 
 def _no_longer_denied(claim: Claim, sentence: Told) -> str | None:
@@ -201,9 +207,10 @@ def _turned(claim: Claim, sentence: Told, place: int, one: frozenset[str], other
     if not opposite:
         return None
     same = [at for at in sentence.spoken() if stems[at] in one]
-    if not same and stem(words.lower[place]) not in set(stems):
-        return f"“{words.written[place]}” for “{speech.written[opposite[0]]}”"
     about = words.around(place, _BY)
+    near = [at for at in opposite if has_near(speech, at, about, _BY)]
+    if near and not same and stem(words.lower[place]) not in set(stems):
+        return f"“{words.written[place]}” for “{speech.written[near[0]]}”"
     if words.lower[place] in {"before", "after"}:
         about = {words.roots[at] for at in words.following(place, 4) if is_content(words.lower[at])}
     beside = [at for at in opposite if has_near(speech, at, about, 3)]
@@ -233,6 +240,7 @@ _COMMON = frozenset(
     stem(word)
     for word in vocabulary(
         """
+        let lets lack lacks early earlier late soon
             before after later former formerly add adds added adding same longer much many most lot lots behind ahead
             lead leads ordinary normal usual first last over great have different original originally current
             currently help helps include includes included start join joined right wrong key point specific particular

@@ -41,7 +41,7 @@ _PERSON = re.compile(
     r"(?<![\w/.&-])(?<!War )(?<!Part )(?<!Type )(?<!Phase )(?<!Class )(?<!Title )(?<!Elizabeth )(?<!Charles )"
     r"I(?:'(?:m|ve|d|ll))?(?![\w/.&-])"
     r"|\b(?:[Mm]e|[Mm]y|[Mm]yself|[Ww]e|[Ww]e'(?:re|ve|d|ll)|us|[Oo]urs?|[Oo]urselves|[Yy]ou|[Yy]ou'(?:re|ve|d|ll)"
-    r"|[Yy]ours?|[Yy]ourself|[Ll]et's)\b"
+    r"|[Yy]ours?|[Yy]ourself|[Ll]et's(?! [A-Z]))\b"
 )
 
 
