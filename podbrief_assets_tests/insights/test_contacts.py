@@ -115,7 +115,7 @@ def test_real_content_has_none(corpus: Path, file: str, start: int, count: int) 
 
 
 def test_hostile_text_is_judged_in_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for text in (
         "a " * 20_000,
         "dot " * 20_000,
@@ -126,4 +126,4 @@ def test_hostile_text_is_judged_in_time() -> None:
         "<a " * 9000,
     ):
         broken(text)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

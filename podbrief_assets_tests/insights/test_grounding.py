@@ -154,10 +154,10 @@ def test_a_quote_is_found_quickly_in_30_000_words(corpus: Path) -> None:
     for name in ("432", "226", "261"):
         segments += episode_of(corpus / f"transcripts/changelog/podcast/the-changelog-{name}.md")
     assert sum(len(segment.text.split()) for segment in segments) > 25_000
-    started = time.perf_counter()
+    started = time.process_time()
     assert locate("Starwood had been compromised by a piece of malware a year before", segments) is not None
     assert locate("nobody on any of these episodes ever said this sentence aloud", segments) is None
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @settings(max_examples=60, deadline=None)
@@ -172,10 +172,10 @@ def test_wild_text_never_breaks_it_and_what_is_found_was_said(quote: str, texts:
 
 def test_a_hostile_transcript_takes_no_long_time() -> None:
     segments = [Segment(start_s=0, end_s=9000, text="the " * 30_000)]
-    started = time.perf_counter()
+    started = time.process_time()
     locate("the " * 60, segments)
     locate("the a " * 30, segments)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -560,9 +560,9 @@ def test_digits_mean_the_same_with_and_without_commas(number: int) -> None:
 
 
 def test_absurd_numbers_are_read_without_harm() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     numbers_in("9" * 20_000 + " million " * 5000 + "one hundred " * 5000, implied=True)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -573,6 +573,6 @@ def test_a_hostile_passage_is_judged_in_seconds(word: str) -> None:
     assert place is not None
     passage = PLAIN[0].text + " " + word * (20_000 // len(word.split()))
     text = "Acme doubled the length of its blades to forty meters, not more than Globex, because Acme sued it." + FILL
-    started = time.perf_counter()
+    started = time.process_time()
     refusal(text, quote=place, passage=passage, episode=EPISODE, speakers=["Ana Ruiz"])
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

@@ -179,9 +179,9 @@ def test_a_day_of_talk_is_cut_in_seconds() -> None:
     many = [segment(float(n), n + 1.0, f"word{n % 977} and thing{n % 91} again") for n in range(25_000)]
     endless = segment(0.0, 9000.0, "word " * 100_000)
     for segments in (many, [endless]):
-        started = time.perf_counter()
+        started = time.process_time()
         cut(segments, [])
-        assert time.perf_counter() - started < 20
+        assert time.process_time() - started < 20
 
 
 def test_real_episodes_are_cut_evenly_and_whole(corpus: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_quote_joined_from_two_places_is_refused(episode: list[Segment], first
 )
 def test_a_hostile_transcript_of_100_000_words_takes_seconds(text: str) -> None:
     segments = [Segment(start_s=0, end_s=9000, text=text)]
-    started = time.perf_counter()
+    started = time.process_time()
     for quote in (
         "the " * 60,
         "a b c d " * 15,
@@ -92,4 +92,4 @@ def test_a_hostile_transcript_of_100_000_words_takes_seconds(text: str) -> None:
         "nobody said this at all here",
     ):
         locate(quote, segments)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
