@@ -12,11 +12,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from podbrief_assets.transcripts.publisher import parse_transcript
 from podbrief_assets.transcripts.segment import Segment
 
 SPEECH_RATE = 2.7  # words a second, where a typed transcript says no times
 
+_TYPES = {".vtt": "text/vtt", ".srt": "application/x-subrip", ".txt": "text/plain", ".json": "application/json"}
 _TURN = re.compile(r"^\*\*([^*]{1,60}?):?\*\*:?\s*(.*)$")
 
 
@@ -43,7 +46,7 @@ def marked_episodes(folder: Path) -> list[MarkedEpisode]:
     found = []
     for path in sorted(folder.glob("*.json")):
         read = json.loads(path.read_text(encoding="utf-8"))
-        segments = [Segment(start_s=one["start"], end_s=one["end"], text=one["text"]) for one in read["segments"]]
+        segments = _recognised(read["segments"])
         marks = [(one["start"], one["end"]) for one in read["sponsor_spans"]]
         found.append(MarkedEpisode(read["show"], read["description"], segments, marks))
     return found
@@ -65,6 +68,19 @@ def typed_transcript(text: str, rate: float = SPEECH_RATE) -> list[Segment]:
             found.append(Segment(start_s=at, end_s=end, speaker=speaker, text=" ".join(said.split())))
             at = end
     return found
+
+
+def transcript_at(path: Path) -> list[Segment]:
+    """The transcript in one file of the corpus: typed by people, recognised with marks, or as a publisher offers it."""
+    if path.suffix == ".md":
+        return typed_transcript(path.read_text(encoding="utf-8"))
+    if path.suffix == ".json" and path.parent.name == "ads":
+        return _recognised(json.loads(path.read_text(encoding="utf-8"))["segments"])
+    return parse_transcript(path.read_bytes(), _TYPES.get(path.suffix))
+
+
+def _recognised(segments: Sequence[dict[str, Any]]) -> list[Segment]:
+    return [Segment(start_s=one["start"], end_s=one["end"], text=one["text"]) for one in segments]
 
 
 def words_digest(words: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from podbrief_assets import partitions
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.insights import extractive, passages
 from podbrief_assets.insights.candidates import Candidate, Episode, Extraction, insight_id
+from podbrief_assets.insights.picture import refusals_by_rule
 from podbrief_assets.insights.sponsor_repeats import REPEATS_VERSION, Fingerprint, fingerprint, repeated
 from podbrief_assets.insights.sponsors import SPONSORS_VERSION, Span, find_sponsor_spans
 from podbrief_assets.insights.topics import topics_of
@@ -28,6 +29,7 @@ from podbrief_assets.lake.io_manager import (
     TableResult,
     contract_check,
     failures,
+    picture,
     table_asset,
     table_options,
     table_result,
@@ -114,9 +116,12 @@ def insight_candidates(
     found = settle(TABLES["insight_candidates"], candidates)
     costs = [one.extraction.cost_usd for one in done]
     problems = [*_problems(done), *((extract.model or extract.kind, note) for note in extract.notes)]
+    refused = Counter(rule for one in done for rule in one.refused())
+    drawn = refusals_by_rule(refused, len(candidates) + len(rejected))
     summary = {
         "outcomes": dict(Counter(one.outcome for one in done)),
-        "refused": dict(Counter(rule for one in done for rule in one.refused())),
+        "refused": dict(refused),
+        "refusals": picture(drawn, "how many proposals each rule refused"),
         "extractor": extract.kind,
         "model": extract.model or "none",
         "tokens_in": sum(one.extraction.tokens_in for one in done),
@@ -219,7 +224,6 @@ def _extract_one(episode: dict[str, Any], spans: Sequence[Span], extractor: _Ext
         return done("repeat", f"repeats episode {episode['duplicate_of']}, which is read instead")
     if episode["origin"] == "none":
         return done("no_transcript", episode["error"])
-    segments = passages.content(segments_of(episode), spans)
     known = Episode(
         episode_id=episode["episode_id"],
         show_id=episode["show_id"],
@@ -230,7 +234,7 @@ def _extract_one(episode: dict[str, Any], spans: Sequence[Span], extractor: _Ext
         persons=tuple(person["name"] for person in episode["persons"]),
     )
     try:
-        extraction = extractor.run(known, segments, episode["digest"])
+        extraction = extractor.run(known, passages.content(segments_of(episode), spans), episode["digest"])
     except PodbriefError as error:
         return done("failed", str(error))
     if extraction.candidates:

@@ -557,6 +557,7 @@ class LlmExtractor:
             episode=episode,
             speakers=sorted(speakers),
             names=proposal.names,
+            segments=passage.segments,
         )
         return candidate, (broken.rule, broken.detail) if broken else None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from podbrief_assets.insights.text import FUNCTION_WORDS
@@ -58,12 +58,15 @@ class Number:
         units: "percent", "money" or "" for neither; several where a range lends its unit.
         written: As it stands in the text.
         counted: What there are so many of, in the singular: the word after it; "" where that is no such word.
+        at, end: Where it stands in the text, in characters, `end` exclusive.
     """
 
     values: frozenset[Decimal]
     units: frozenset[str]
     written: str
     counted: str
+    at: int
+    end: int
 
 
 def numbers_in(text: str, *, implied: bool) -> list[Number]:
@@ -82,7 +85,12 @@ def numbers_in(text: str, *, implied: bool) -> list[Number]:
         end, values, scale = parsed
         written = text[tokens[place].start() : tokens[end - 1].end()]
         number = Number(
-            frozenset(values), frozenset((_unit_around(tokens, place, end),)), written, _counted_after(tokens, end)
+            frozenset(values),
+            frozenset((_unit_around(tokens, place, end),)),
+            written,
+            _counted_after(tokens, end),
+            tokens[place].start(),
+            tokens[end - 1].end(),
         )
         if found and _in_range(tokens, found[-1][1], place):
             found[-1] = _joined(found[-1], number, scale)
@@ -101,7 +109,8 @@ def _joined(before: tuple[int, int, Number, int], after: Number, scale: int) -> 
     """In "two to three million dollars", the two are millions of dollars as well."""
     start, end, number, own = before
     values = number.values if own or not scale else number.values | {v.scaleb(scale) for v in number.values}
-    return start, end, Number(values, number.units | after.units, number.written, number.counted or after.counted), own
+    units, counted = number.units | after.units, number.counted or after.counted
+    return start, end, replace(number, values=values, units=units, counted=counted), own
 
 
 def _year(first: Number, second: Number) -> Number:
@@ -112,7 +121,7 @@ def _year(first: Number, second: Number) -> Number:
         for b in second.values
         if 10 <= a <= 99 and 0 <= b <= 99 and a == a.to_integral()
     }
-    return Number(second.values | years, second.units, second.written, second.counted)
+    return replace(second, values=second.values | years)
 
 
 def _counted_after(tokens: Sequence[re.Match[str]], end: int) -> str:

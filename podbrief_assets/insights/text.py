@@ -42,7 +42,9 @@ _ENGLISH_MARKERS = vocabulary(
 )
 _ENGLISH_SHARE = 0.17
 
-_NEVER_LAST = vocabulary("mr mrs ms dr prof rev gen sen rep gov capt sgt lt col st mt vs no fig dept approx e.g i.e cf")
+_NEVER_LAST = vocabulary(
+    "mr mrs ms dr prof rev gen sen rep gov capt sgt lt col st sta mt vs no fig dept approx e.g i.e cf"
+)
 _SELDOM_LAST = vocabulary("inc ltd corp co jr sr u.s u.k u.n e.u d.c a.m p.m ph.d b.c etc al")
 
 _OPENING = "\"'“”\u2018\u2019«([{-\u2013—*_"

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
+from podbrief_assets.drawing import GREY, WIDTH, svg, words
+
 # In minutes: a class ends before its number. Shows last a quarter of an hour, half a one, an hour, or more.
 ENDS: Final = (5, 15, 30, 45, 60, 90, 120, 180)
 # What an origin is called, and its colour: each stands out from white and from black, and from the others in grey.
@@ -20,8 +22,7 @@ ORIGINS: Final = {
     "recognised": ("recognised", "#2aa876"),
     "none": ("no words", "#d9534f"),
 }
-_GREY: Final = "#808a96"
-_WIDTH, _HEIGHT, _LEFT, _TOP, _BASE = 640, 210, 12, 46, 176
+_HEIGHT, _LEFT, _TOP, _BASE = 210, 12, 46, 176
 
 
 def counts(lengths_s: Mapping[str, Sequence[float | None]]) -> dict[str, list[int]]:
@@ -38,19 +39,16 @@ def lengths_by_origin(lengths_s: Mapping[str, Sequence[float | None]]) -> str:
     """An SVG of the lengths of audio, in seconds, of each origin's episodes."""
     found = counts(lengths_s)
     totals = [sum(column) for column in zip(*found.values(), strict=True)]
-    step = (_WIDTH - 2 * _LEFT) / len(totals)
+    step = (WIDTH - 2 * _LEFT) / len(totals)
     scale = (_BASE - _TOP - 14) / max(*totals, 1)
-    drawn = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        f'font-family="sans-serif" font-size="11" fill="{_GREY}">'
-    ]
+    drawn: list[str] = []
     left = float(_LEFT)
     for origin, (name, colour) in ORIGINS.items():
         hours = sum(length_s or 0 for length_s in lengths_s.get(origin, ())) / 3600
         said = f"{name}: {sum(found[origin]):,} ({hours:,.1f} h)"
         drawn += [
             f'<rect x="{left:g}" y="10" width="10" height="10" fill="{colour}"/>',
-            f'<text x="{left + 15:g}" y="19">{said}</text>',
+            words(left + 15, 19, said),
         ]
         left += 40 + 6.2 * len(said)
     for place, (label, total) in enumerate(zip(_labels(), totals, strict=True)):
@@ -61,15 +59,14 @@ def lengths_by_origin(lengths_s: Mapping[str, Sequence[float | None]]) -> str:
                 drawn.append(
                     f'<rect x="{x + 4:.1f}" y="{y:.1f}" width="{step - 8:.1f}" height="{height:.1f}" fill="{colour}"/>'
                 )
-        middle = f'x="{x + step / 2:.1f}" text-anchor="middle"'
-        drawn.append(f'<text {middle} y="{_BASE + 15}">{label}</text>')
+        drawn.append(words(x + step / 2, _BASE + 15, label, "middle"))
         if total:
-            drawn.append(f'<text {middle} y="{y - 4:.1f}">{total:,}</text>')
+            drawn.append(words(x + step / 2, y - 4, f"{total:,}", "middle"))
     drawn += [
-        f'<path d="M{_LEFT} {_BASE}.5H{_WIDTH - _LEFT}" stroke="{_GREY}"/>',
-        f'<text x="{_WIDTH / 2:g}" y="{_HEIGHT - 4}" text-anchor="middle">minutes of audio</text></svg>',
+        f'<path d="M{_LEFT} {_BASE}.5H{WIDTH - _LEFT}" stroke="{GREY}"/>',
+        words(WIDTH / 2, _HEIGHT - 4, "minutes of audio", "middle"),
     ]
-    return "".join(drawn)
+    return svg(_HEIGHT, drawn)
 
 
 def _labels() -> list[str]:

@@ -154,10 +154,10 @@ def test_a_quote_is_found_quickly_in_30_000_words(corpus: Path) -> None:
     for name in ("432", "226", "261"):
         segments += episode_of(corpus / f"transcripts/changelog/podcast/the-changelog-{name}.md")
     assert sum(len(segment.text.split()) for segment in segments) > 25_000
-    started = time.perf_counter()
+    started = time.process_time()
     assert locate("Starwood had been compromised by a piece of malware a year before", segments) is not None
     assert locate("nobody on any of these episodes ever said this sentence aloud", segments) is None
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @settings(max_examples=60, deadline=None)
@@ -172,10 +172,10 @@ def test_wild_text_never_breaks_it_and_what_is_found_was_said(quote: str, texts:
 
 def test_a_hostile_transcript_takes_no_long_time() -> None:
     segments = [Segment(start_s=0, end_s=9000, text="the " * 30_000)]
-    started = time.perf_counter()
+    started = time.process_time()
     locate("the " * 60, segments)
     locate("the a " * 30, segments)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def test_a_faithful_text_passes(hotels: list[Segment]) -> None:
         ("Marriott acquired", "Bill Marriott acquired", "name"),
         ("had been compromised", "had not been compromised", "negation"),
         ("had been compromised", "had never been compromised", "negation"),
-        ("a year before the acquisition", "a year after the acquisition", None),
+        ("a year before the acquisition", "a year after the acquisition", "polarity"),
         ("a year before", "two years before", "number"),
         ("a year before", "12 months before", "number"),
         ("in the world", "in the world at $13 billion", "number"),
@@ -343,7 +343,8 @@ PLAIN = [
             "The turbine loses some power when the wind is weak. Acme doubled the length of its blades to forty "
             "meters. Most farms sell more power in winter than in summer. GPT four wrote the report in nineteen ninety "
             "five, they joked. The Federal Trade Commission sued Acme in Ukraine, not Globex. The storage does not "
-            "lose charge overnight, and prices rise after noon."
+            "lose charge overnight, and prices rise after noon. The passage "
+            "of air over longer blades is smoother, and that keeps the output of each turbine steady over days."
         ),
     )
 ]
@@ -365,7 +366,7 @@ def told(text: str, quote: str = QUOTE) -> str | None:
         ("Half of the farms bought longer blades from Acme.", "number"),
         ("The FTC sued Acme over its blades.", None),
         ("The SEC sued Acme over its blades.", "name"),
-        ("Ukrainian farms bought longer blades from Acme.", None),
+        ("Ukrainian farms sell more power in winter than in summer.", None),
         ("Ana Ruiz says that Acme doubled its blades.", None),
         ("Zorblax says that Acme doubled its blades.", "name"),
         ("Zorblax's blades are longer than those of Acme.", "name"),
@@ -410,7 +411,9 @@ def test_rule(opening: str, rule: str | None) -> None:
 
 def test_companies_named_after_an_address_are_names() -> None:
     passage = [
-        Segment(start_s=0, end_s=9, text="The shop at Booking.com sells more rooms in winter than the hotels do.")
+        Segment(
+            start_s=0, end_s=9, text="The shop at Booking.com sells more rooms in winter than the hotels do." + FILL
+        )
     ]
     text = "Booking.com sells more rooms in winter than the hotels do by themselves." + FILL
     assert rule_broken(text, "sells more rooms in winter than the hotels do", passage) is None
@@ -433,11 +436,11 @@ def test_shape(text: str, rule: str | None) -> None:
 @pytest.mark.parametrize(
     ("quote", "text", "rule"),
     [
-        ("The turbine loses some power when the wind is weak.", "A turbine loses all power in weak wind.", "hedge"),
+        ("The turbine loses some power when the wind is weak.", "A turbine loses all power in weak wind.", "universal"),
         ("The turbine loses some power when the wind is weak.", "A turbine loses some power in weak wind.", None),
         ("The turbine loses some power when the wind is weak.", "A turbine loses no power in weak wind.", "negation"),
         ("Most farms sell more power in winter than in summer.", "Most farms sell less power in winter.", "polarity"),
-        ("Most farms sell more power in winter than in summer.", "Every farm sells more power in winter.", "hedge"),
+        ("Most farms sell more power in winter than in summer.", "Every farm sells more power in winter.", "universal"),
         ("Most farms sell more power in winter than in summer.", "Most farms sell more power in winter.", None),
         ("The storage does not lose charge overnight", "A storage will lose charge overnight.", "negation"),
         ("The storage does not lose charge overnight", "A storage doesn't lose charge overnight.", None),
@@ -449,7 +452,7 @@ def test_polarity_and_hedges_are_kept(quote: str, text: str, rule: str | None) -
     filled = (
         text
         + " Ana Ruiz argues that "
-        + "longer blades and steady air keep the output of a farm even over days and weeks of wind."
+        + "longer blades and steady air keep the output of each turbine even over days of smooth wind."
     )
     assert told(filled, quote) == rule
 
@@ -557,6 +560,19 @@ def test_digits_mean_the_same_with_and_without_commas(number: int) -> None:
 
 
 def test_absurd_numbers_are_read_without_harm() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     numbers_in("9" * 20_000 + " million " * 5000 + "one hundred " * 5000, implied=True)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "word", ["Acme ", "not ", "Acme doubled blades by Acme ", "more than 40 meters because of ", "I think maybe "]
+)
+def test_a_hostile_passage_is_judged_in_seconds(word: str) -> None:
+    place = locate(QUOTE, PLAIN)
+    assert place is not None
+    passage = PLAIN[0].text + " " + word * (20_000 // len(word.split()))
+    text = "Acme doubled the length of its blades to forty meters, not more than Globex, because Acme sued it." + FILL
+    started = time.process_time()
+    refusal(text, quote=place, passage=passage, episode=EPISODE, speakers=["Ana Ruiz"])
+    assert time.process_time() - started < 10

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podbrief_assets.insights.passages import content, cut
+from podbrief_assets.evaluation.corpus import transcript_at
+from podbrief_assets.insights.passages import TextLost, content, cut, prove_whole
 from podbrief_assets.insights.sponsors import Span
 from podbrief_assets.transcripts.segment import Segment
 
@@ -86,3 +90,103 @@ def test_an_episode_of_nothing_but_advertising_has_no_passages() -> None:
 def test_a_passage_holds_at_least_one_word() -> None:
     with pytest.raises(ValueError, match="at least one word"):
         cut([], [], max_words=0)
+
+
+wild_times = st.floats(-50, 500, allow_nan=False)
+wild_segments = st.lists(
+    st.builds(
+        Segment,
+        start_s=wild_times,
+        end_s=wild_times,
+        text=st.one_of(
+            st.text(max_size=80),
+            st.just(""),
+            st.integers(1, 400).map(lambda count: "word? " * count),
+            st.integers(1, 2000).map(lambda count: "x" * count),
+        ),
+        speaker=st.sampled_from([None, "Ada", "Bo", ""]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(wild_segments, st.lists(wild_times, max_size=8), st.integers(1, 300))
+def test_nothing_is_lost_of_a_wild_transcript(segments: list[Segment], times: list[float], max_words: int) -> None:
+    borders = sorted(set(times))
+    spans = [Span(start_s=start, end_s=end, kind="ad") for start, end in zip(borders[::2], borders[1::2], strict=False)]
+    passages = cut(segments, spans, max_words=max_words)
+    prove_whole([one for passage in passages for one in passage.segments], segments, spans)
+    assert all(1 <= len(passage.text.split()) <= max_words for passage in passages)
+
+
+@pytest.mark.parametrize(
+    "kept", ["one two three", "one two three four five", "two one three four", "one two three fore"]
+)
+def test_a_lost_an_added_a_moved_and_a_changed_word_are_found(kept: str) -> None:
+    said = [segment(0.0, 4.0, "one two three four")]
+    prove_whole(said, said, [])
+    with pytest.raises(TextLost, match="words kept of 4"):
+        prove_whole([segment(0.0, 4.0, kept)], said, [])
+
+
+def test_an_advertisement_that_is_kept_is_found() -> None:
+    said = [segment(0.0, 4.0, "one two three four")]
+    with pytest.raises(TextLost):
+        prove_whole(said, said, [Span(start_s=1.0, end_s=2.0, kind="ad")])
+
+
+def test_an_answer_stays_with_its_question() -> None:
+    turns = []
+    for n in range(12):
+        asked = n % 2 == 0
+        text = "What do you make of that one?" if asked else "It is a good thing that we saw it."
+        turns.append(segment(10.0 * n, 10.0 * n + 10, text, "Ada" if asked else "Bo"))
+    passages = cut(turns, [], max_words=36)
+    assert len(passages) > 2
+    assert all(passage.text.endswith("saw it.") for passage in passages)
+
+
+def test_a_passage_ends_where_advertising_was_taken_out() -> None:
+    turns = [segment(10.0 * n, 10.0 * n + 10, "Some words were said just now.") for n in range(20)]
+    passages = cut(turns, [Span(start_s=90.0, end_s=120.0, kind="ad")], max_words=70)
+    assert [passage.end_s for passage in passages] == [90.0, 200.0]
+
+
+def test_a_passage_ends_where_the_topic_shifts() -> None:
+    about = [
+        "The glacier melts and the ice of the glacier slides.",
+        "The violin sings when strings of a violin vibrate.",
+    ]
+    turns = [segment(5.0 * n, 5.0 * n + 5, about[n >= 30]) for n in range(70)]
+    passages = cut(turns, [], max_words=450)
+    assert [passage.end_s for passage in passages] == [150.0, 350.0]
+
+
+def test_the_last_passage_is_no_crumb() -> None:
+    turns = [segment(float(n), n + 1.0, "ten words are in this one and in each other.") for n in range(41)]
+    lengths = [len(passage.text.split()) for passage in cut(turns, [], max_words=200)]
+    assert min(lengths) > 100
+
+
+def test_parts_of_a_segment_that_stay_together_are_one_again() -> None:
+    long = segment(0.0, 60.0, " ".join(f"Sentence {n} has five words." for n in range(50)))
+    (passage,) = cut([long], [], max_words=1000)
+    assert passage.segments == (long,)
+
+
+def test_a_day_of_talk_is_cut_in_seconds() -> None:
+    many = [segment(float(n), n + 1.0, f"word{n % 977} and thing{n % 91} again") for n in range(25_000)]
+    endless = segment(0.0, 9000.0, "word " * 100_000)
+    for segments in (many, [endless]):
+        started = time.process_time()
+        cut(segments, [])
+        assert time.process_time() - started < 20
+
+
+def test_real_episodes_are_cut_evenly_and_whole(corpus: Path) -> None:
+    for name in ("432", "226", "631"):
+        segments = transcript_at(corpus / f"transcripts/changelog/podcast/the-changelog-{name}.md")
+        lengths = [len(passage.text.split()) for passage in cut(segments, [])]
+        assert max(lengths) <= 1200
+        assert min(lengths) * 3 > max(lengths)

@@ -10,7 +10,7 @@ import pytest
 from upath import UPath
 
 from podbrief_assets.lake.contract import settle
-from podbrief_assets.lake.storage import Lake
+from podbrief_assets.lake.storage import Lake, rejected_schema
 from podbrief_assets.lake.tables import TABLES
 from podbrief_assets.warehouse.build import build
 
@@ -112,6 +112,23 @@ def test_operators_see_the_feed_that_has_failed_for_longest_first(lake, path):
     build(lake, path)
     found = ask(path, "SELECT title, outcome, days_failing FROM failing_feeds")
     assert found == [("old", "failing", 9), ("gone", "retired", 4), ("new", "failing", 1)]
+
+
+def test_analysts_see_what_share_of_proposals_each_rule_refused(lake, path):
+    table = TABLES["insight_candidates"]
+    columns = {"date": DAYS[0], "extractor": "llm", "model": "m"}
+    kept = pl.DataFrame([columns] * 2, schema=table.polars_schema)
+    bad = [{**columns, "rule": rule} for rule in ("number: 7", "number: 8", "hedge: “maybe” is dropped")]
+    bad.append({**columns, "extractor": "extractive", "model": None, "rule": "length: 9 words"})
+    lake.write(table, kept, DAYS[0])
+    lake.write(table, pl.DataFrame(bad, schema=rejected_schema(table)), DAYS[0], rejected=True)
+    build(lake, path)
+    found = ask(path, "SELECT extractor, model, rule, refused, proposed, rate FROM refusal_rates")
+    assert found == [
+        ("llm", "m", "number", 2, 5, 0.4),
+        ("llm", "m", "hedge", 1, 5, 0.2),
+        ("extractive", None, "length", 1, 1, 1.0),
+    ]
 
 
 def test_a_vector_is_an_array_that_distances_can_be_taken_of(lake, path):
