@@ -26,7 +26,7 @@ from podbrief_assets.lake.storage import Lake
 from podbrief_assets.resources import DatabaseResource
 from podbrief_assets.runner import DayReport, run_days
 from podbrief_assets.subscribers import database as subscribers
-from podbrief_assets_tests.insights.llm_server import LlmServer, error, insights
+from podbrief_assets_tests.insights.llm_server import LlmServer, confirming_borders, error, insights
 from podbrief_assets_tests.network import CLAIMS, Answer, Item, Network, srt, vtt
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -253,9 +253,10 @@ def test_a_refused_key_is_one_line_never_an_excerpt_and_cured_by_the_next_run(
         "names": ["Nvidia", "Intel"],
         "topics": [],
     }
-    with LlmServer(otherwise=insights(claim)) as server:
+    with LlmServer(otherwise=confirming_borders(insights(claim))) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         (report,) = run(home, FIRST)
+        assert set(table(home, "sponsor_spans")["borders"]) == {"confirmed"}
         found = table(home, "insight_candidates")
         rejected = table(home, "insight_candidates", rejected=True)
         assert found["kind"].to_list() == ["insight"], rejected["rule"].to_list()
