@@ -36,7 +36,7 @@ def refined(
 
     def behave(request: dict[str, Any]) -> Reply:
         by_own = numbers(request)
-        said = [by_own.get(one, one + 1000) if isinstance(one, int) else one for one in (first, last)]
+        said = [by_own.get(one, one + 1000) if type(one) is int else one for one in (first, last)]
         return answer(json.dumps({"first": said[0], "last": said[1]}))
 
     with LlmServer(otherwise=behave) as server:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from podbrief_assets.insights.candidates import Extraction
+from podbrief_assets.insights.candidates import Candidate, Extraction
+from podbrief_assets.insights.grounding import locate
 from podbrief_assets.insights.llm import LlmExtractor, judge
 from podbrief_assets_tests.insights.llm.episode import CACHES, COLD, EPISODE, Memory, passages, price_table, quick
 from podbrief_assets_tests.insights.llm_server import LlmServer, Reply, about, answer, error, insights
@@ -180,9 +181,6 @@ def test_many_links_never_chain_unlike_things_together() -> None:
 
 
 def _accepted(number: int) -> judge.Accepted:
-    from podbrief_assets.insights.candidates import Candidate
-    from podbrief_assets.insights.grounding import locate
-
     passage = passages()[0]
     place = locate(str(CACHES["quote"]), passage.segments)
     assert place is not None
