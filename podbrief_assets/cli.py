@@ -341,6 +341,8 @@ def _day_line(report: "DayReport") -> str:
     parts.append(_count(rows["insight_candidates"], kind))
     if cost := did["insight_candidates"].get("cost_usd"):
         parts.append(f"${cost:,.2f}")
+    if left := did["insight_candidates"].get("left_episodes"):
+        parts.append(f"{_count(left, 'episode')} left by the budget")
     if briefs := did.get("user_briefs"):  # a day that gained episodes is done as far as its insights
         frozen = " (frozen: they were sent)" if briefs.get("frozen") else ""
         handed_over = did["brief_deliveries"]["handed_over"]

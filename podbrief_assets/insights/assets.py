@@ -41,7 +41,7 @@ from podbrief_assets.resources import CacheResource, EmbeddingModel, LanguageMod
 from podbrief_assets.transcripts import Segment, segments_of
 
 GROUP = "insights"
-_EXTRACTION_VERSION = "1"
+_EXTRACTION_VERSION = "2"
 _REMEMBERED = 60  # days in which an earlier episode says what is a spot of today's
 _COMPARED = 12  # earlier episodes of a show at most, the latest
 

@@ -11,7 +11,7 @@ import pytest
 
 from podbrief_assets.insights.candidates import Candidate, Extraction
 from podbrief_assets.insights.grounding import locate
-from podbrief_assets.insights.llm import LlmExtractor, judge
+from podbrief_assets.insights.llm import LlmExtractor, judge, proposals
 from podbrief_assets_tests.insights.llm.episode import CACHES, COLD, EPISODE, Memory, passages, price_table, quick
 from podbrief_assets_tests.insights.llm_server import LlmServer, Reply, about, answer, error, insights
 
@@ -59,7 +59,9 @@ def test_what_is_kept_has_the_judges_score_and_its_share_of_the_cost(tmp_path: P
     table = price_table(tmp_path, "tiny = { input = 2, output = 10 }\nlarge = { input = 20, output = 100 }")
     found = judged(verdicts(verdict(1, score=0.9), verdict(2, score=0.4)), own_prices=table)
     assert [candidate.judge_score for candidate in found.candidates] == [0.9, 0.4]
-    assert [candidate.prompt_version for candidate in found.candidates] == ["propose-1+judge-1"] * 2
+    assert [candidate.prompt_version for candidate in found.candidates] == [
+        f"{proposals.instructions().version}+{judge.instructions().version}"
+    ] * 2
     assert [(one.purpose, one.outcome, one.proposed) for one in found.asked] == [
         ("passage", "answered", 2),
         ("judge", "answered", 2),
