@@ -99,6 +99,7 @@ def test_feeds_become_briefs_and_a_second_run_changes_nothing(home: Home, two_sh
     transcripts = table(home, "transcripts")
     assert transcripts["origin"].to_list() == ["publisher", "publisher"]
     assert table(home, "sponsor_spans")["reason"].str.contains("sponsor").all()
+    assert table(home, "sponsor_spans")["borders"].is_null().all(), "nothing is asked without a model"
     candidates = table(home, "insight_candidates")
     assert candidates["kind"].unique().to_list() == ["excerpt"]
     assert set(candidates["text"]) <= {CLAIMS["chips"], CLAIMS["sleep"]}

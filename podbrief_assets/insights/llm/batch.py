@@ -43,6 +43,7 @@ MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
 
 _ENDPOINT: Final = "/v1/chat/completions"
+_FILE_TIMEOUT_S = 900.0
 _ENDED = frozenset(("completed", "failed", "expired", "cancelled"))
 
 
@@ -247,7 +248,7 @@ class Batches:
         reservation = budget.reserve(most_usd) if budget and most_usd else None
         try:
             with _told(self._asker):
-                client = self._asker.client
+                client = self._client
                 uploaded = client.files.create(
                     file=("podbrief.jsonl", b"".join(lines.values()), "application/jsonl"), purpose="batch"
                 )
@@ -275,6 +276,11 @@ class Batches:
             budget.hand_over(reservation)
         return batch.id
 
+    @property
+    def _client(self) -> openai.OpenAI:
+        """The client, with the patience that large files take."""
+        return self._asker.client.with_options(timeout=max(self._asker.settings.timeout_s, _FILE_TIMEOUT_S))
+
     def _under_way(self) -> set[str]:
         with session(self._engine, read_only=True) as transaction:
             return set(transaction.scalars(select(BatchRequestRow.key)))
@@ -289,7 +295,7 @@ class Batches:
         if row.server != self._asker.settings.server:
             return None
         with _told(self._asker):
-            return self._asker.client.batches.retrieve(row.batch_id)
+            return self._client.batches.retrieve(row.batch_id)
 
     def _state(self, row: BatchRow, batch: openai.types.Batch | None, **more: Any) -> BatchState:
         if batch is None:
@@ -327,7 +333,7 @@ class Batches:
 
     def _read_file(self, row: BatchRow, file_id: str, found: _Found) -> None:
         with _told(self._asker):
-            content = self._asker.client.files.content(file_id).content
+            content = self._client.files.content(file_id).content
         settings = self._asker.settings
         price = price_of(row.model, settings.own_prices)
         for packed in content.splitlines():
