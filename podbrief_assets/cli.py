@@ -342,7 +342,10 @@ def _day_line(report: "DayReport") -> str:
     if cost := did["insight_candidates"].get("cost_usd"):
         parts.append(f"${cost:,.2f}")
     if left := did["insight_candidates"].get("left_episodes"):
-        parts.append(f"{_count(left, 'episode')} left by the budget")
+        passages, spent = did["insight_candidates"]["left_passages"], did["insight_candidates"].get("spent_usd", 0)
+        parts.append(
+            f"${spent:,.2f} spent now: the budget leaves {_count(left, 'episode')}, {_count(passages, 'passage')}"
+        )
     if briefs := did.get("user_briefs"):  # a day that gained episodes is done as far as its insights
         frozen = " (frozen: they were sent)" if briefs.get("frozen") else ""
         handed_over = did["brief_deliveries"]["handed_over"]

@@ -301,6 +301,7 @@ def test_a_spent_budget_leaves_episodes_for_the_next_run_and_says_so(
         assert set(table(home, "sponsor_spans")["borders"]) == {"budget"}
         did = report.did["insight_candidates"]
         assert (did["left_episodes"], did["left_passages"], did["spent_usd"]) == (1, 1, 0)
+        assert "$0.00 spent now: the budget leaves 1 episode, 1 passage" in cli._day_line(report)
         assert "PODBRIEF_LLM_BUDGET_USD" in reasons(report)
         assert outdated_days(Lake(UPath(home.lake))) == [FIRST], "podbrief run --late comes back to it"
 

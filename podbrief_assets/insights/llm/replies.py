@@ -90,16 +90,17 @@ def refused(error: openai.APIStatusError, settings: LlmSettings) -> Answer[Any] 
 
 def _hopeless(status: int, complaint: str, wait_s: float | None, settings: LlmSettings) -> LlmUnavailable | None:
     server = settings.server
+    # A project that may not use a model is told so with 403, and a key that is wrong with 401 or 403.
+    if status == 404 or "model_not_found" in complaint:
+        return ModelMissing(
+            f"the server at {server} has no model {settings.model!r} for this key ({status})",
+            "set PODBRIEF_LLM_MODEL to one that it serves; OPENAI_BASE_URL usually ends in /v1",
+        )
     if status in {401, 403}:
         # What the server says of a key may repeat the key.
         return KeyRefused(
             f"the language model's server at {server} refused the key ({status})",
             "set OPENAI_API_KEY to a valid key for it, or OPENAI_BASE_URL to the server that it is for",
-        )
-    if status == 404:
-        return ModelMissing(
-            f"the server at {server} has no model {settings.model!r} (404)",
-            "set PODBRIEF_LLM_MODEL to one that it serves; OPENAI_BASE_URL usually ends in /v1",
         )
     if status == 402 or (status == 429 and "insufficient_quota" in complaint):
         return QuotaExceeded(

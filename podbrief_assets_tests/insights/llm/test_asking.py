@@ -185,8 +185,9 @@ def test_a_refused_key_stops_everything_and_is_never_shown(server: LlmServer, st
     assert len(server.requests) == 1
 
 
-def test_a_missing_model_is_named(server: LlmServer) -> None:
-    server.then([error(404, "The model `tiny` does not exist", code="model_not_found")])
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_missing_model_is_named(server: LlmServer, status: int) -> None:
+    server.then([error(status, "The model `tiny` does not exist", code="model_not_found")])
     with pytest.raises(ModelMissing, match=r"tiny.*PODBRIEF_LLM_MODEL") as raised:
         run(server)
     assert isinstance(raised.value, PermanentFailure)
@@ -343,16 +344,17 @@ def test_a_server_that_is_gone_is_given_up_after_three_questions() -> None:
         extractor.extract_episode(EPISODE, passages())
 
 
-def test_a_wait_that_a_server_asks_for_is_kept_by_all_questions() -> None:
+def test_a_wait_that_a_server_asks_for_is_kept_by_every_question_of_the_process() -> None:
     asked_at: list[float] = []
 
     def behave(request: dict[str, Any]) -> Reply:
         asked_at.append(time.monotonic())
-        busy = error(429, "slow down", **{"Retry-After-Ms": "600"})
-        return busy if len(asked_at) == 1 else insights()
+        return error(429, "slow down", **{"Retry-After-Ms": "600"}) if len(asked_at) == 1 else insights()
 
     with LlmServer(otherwise=behave) as server:
-        LlmExtractor(quick(server, concurrency=1)).extract_episode(EPISODE, passages(max_words=20))
+        first = LlmExtractor(quick(server, max_retries=0)).extract_episode(EPISODE, passages())
+        assert outcomes(first) == ["rate_limited"]
+        assert outcomes(LlmExtractor(quick(server)).extract_episode(EPISODE, passages())) == ["empty"]
     assert asked_at[1] - asked_at[0] >= 0.55
 
 
