@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from podbrief_assets.evaluation.corpus import marked_episodes
 from podbrief_assets.insights.llm.asking import Asker
 from podbrief_assets.insights.llm.borders import AROUND, Refined, refine
-from podbrief_assets.insights.sponsors import Span
+from podbrief_assets.insights.sponsors import Span, find_sponsor_spans
 from podbrief_assets.transcripts.segment import Segment
 from podbrief_assets_tests.insights.llm.episode import EPISODE, Memory, quick
-from podbrief_assets_tests.insights.llm_server import LlmServer, Reply, answer, error
+from podbrief_assets_tests.insights.llm_server import LlmServer, Reply, answer, confirming_borders, error
 
 # Sixty sentences of four seconds; sentence n begins at 4n seconds.
 SEGMENTS = [
@@ -131,3 +134,26 @@ def test_instructions_among_the_sentences_stay_data() -> None:
     assert sum(line.startswith("found so far:") for line in lines) == 1
     assert lines[-1] == lines[0].removeprefix("<<<") + ">>>"
     assert sum(line == lines[-1] for line in lines) == 1
+
+
+def test_real_stretches_stay_where_the_model_confirms_them_and_never_overlap_where_it_is_greedy(corpus: Path) -> None:
+    asked = 0
+    for episode in marked_episodes(corpus / "ads")[:4]:
+        spans = find_sponsor_spans(episode.segments)
+        with LlmServer(otherwise=confirming_borders(answer(None))) as server:
+            found = refine(Asker(quick(server)), EPISODE, episode.segments, spans)
+            assert [one.span for one in found] == spans
+            assert {one.borders for one in found} <= {"confirmed"}
+            asked += len(server.requests)
+
+        def greedy(request: dict[str, Any]) -> Reply:
+            shown = re.findall(r"^(\d+): ", request["messages"][1]["content"], re.MULTILINE)
+            return answer(json.dumps({"first": int(shown[0]), "last": int(shown[-1])}))
+
+        with LlmServer(otherwise=greedy) as server:
+            moved = [one.span for one in refine(Asker(quick(server)), EPISODE, episode.segments, spans)]
+        assert all(before.end_s <= after.start_s for before, after in itertools.pairwise(moved))
+        assert all(
+            now.start_s <= then.start_s and now.end_s >= then.end_s for now, then in zip(moved, spans, strict=True)
+        )
+    assert asked >= 10, "there is advertising in these"
