@@ -186,6 +186,7 @@ def test_the_default_model_has_a_published_price_and_dated_snapshots_share_it() 
     assert price is not None
     assert price == price_of(f"{DEFAULT_MODEL}-2026-03-17")
     assert price_of("my-own-model") is None
+    assert price.batch_factor == 0.5
     assert price.cost_usd(1_000_000, 0, cached_in=1_000_000) < price.cost_usd(1_000_000, 0)
 
 
@@ -198,6 +199,8 @@ def test_the_default_model_has_a_published_price_and_dated_snapshots_share_it() 
         "[models]\nx = 1",
         "[models]\nx = {input = -1, output = 1}",
         "[models]\nx = {input = 1}",
+        "batch_factor = 2\n[models]\nx = {input = 1, output = 1}",
+        "batch_factor = true\n[models]\nx = {input = 1, output = 1}",
     ],
 )
 def test_a_bad_price_table_is_told_before_anything_is_asked(tmp_path: Path, content: str) -> None:
