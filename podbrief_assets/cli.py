@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from podbrief_assets.episodes.feed_state import FeedState
     from podbrief_assets.episodes.opml import Opml
     from podbrief_assets.episodes.shows import Subscription, SubscriptionList
+    from podbrief_assets.insights.llm.batch import Batches, BatchState
     from podbrief_assets.runner import DayReport, ShardsReport
     from podbrief_assets.subscribers.database import WishKind
     from podbrief_assets.subscribers.forgetting import Places
@@ -68,6 +69,10 @@ class UnreadableFile(PermanentFailure):
 
 class BadQuery(PermanentFailure):
     """DuckDB can't answer a query."""
+
+
+class NoModel(PermanentFailure):
+    """There is no language model to ask."""
 
 
 class DatabaseUnreachable(TransientFailure):
@@ -110,10 +115,14 @@ shows_app = typer.Typer(no_args_is_help=True, help="The shows that are scanned."
 subscribers_app = typer.Typer(no_args_is_help=True, help="Who gets a brief, and what they want to know about.")
 wishes_app = typer.Typer(no_args_is_help=True, help="What a subscriber wants and does not want.")
 brief_app = typer.Typer(no_args_is_help=True, help="The briefs themselves.")
+batch_app = typer.Typer(
+    no_args_is_help=True, help="A backfill's questions to the language model in batches, which cost half as much."
+)
 app.add_typer(shows_app, name="shows")
 app.add_typer(subscribers_app, name="subscribers")
 subscribers_app.add_typer(wishes_app, name="wishes")
 app.add_typer(brief_app, name="brief")
+app.add_typer(batch_app, name="batch")
 
 # Without emoji, or a title's “:heart:” would become a picture; what strangers write is shown as it is.
 out = Console(highlight=False, emoji=False)
@@ -338,6 +347,11 @@ def _day_line(report: "DayReport") -> str:
     parts.append(_count(rows["insight_candidates"], kind))
     if cost := did["insight_candidates"].get("cost_usd"):
         parts.append(f"${cost:,.2f}")
+    if left := did["insight_candidates"].get("left_episodes"):
+        passages, spent = did["insight_candidates"]["left_passages"], did["insight_candidates"].get("spent_usd", 0)
+        parts.append(
+            f"${spent:,.2f} spent now: the budget leaves {_count(left, 'episode')}, {_count(passages, 'passage')}"
+        )
     if briefs := did.get("user_briefs"):  # a day that gained episodes is done as far as its insights
         frozen = " (frozen: they were sent)" if briefs.get("frozen") else ""
         handed_over = did["brief_deliveries"]["handed_over"]
@@ -1431,6 +1445,99 @@ def _places(home: Home) -> "Places":
     from podbrief_assets.subscribers.forgetting import Places
 
     return Places(lake=Lake(home.lake), vectors=Cache(home.vectors), outbox=home.outbox)
+
+
+# -------------------------------------------------------------------------------------------------------------- batch
+
+
+@batch_app.command("submit")
+def batch_submit(
+    first: Annotated[str, typer.Option("--from", help="The first day, as 2026-11-01.")],
+    last: Annotated[str, typer.Option("--to", help="The last day.")],
+) -> None:
+    """Put all questions about the passages of several days into batches, which are answered within a day.
+
+    Episodes, transcripts and advertising of the days are made first where they are missing; no feed is asked. What was
+    answered before or is in a batch already is left out. One question is asked at once, to see what the server takes.
+    Then look with `podbrief batch status`, `podbrief batch collect`, and run the days: the answers are there.
+    """
+    from upath import UPath
+
+    from podbrief_assets import instance as instances
+    from podbrief_assets.insights.llm.batch import questions
+    from podbrief_assets.lake.storage import Lake
+    from podbrief_assets.partitions import BadDay, days_between
+    from podbrief_assets.runner import run_unread
+
+    try:
+        days = days_between(_day(first), _day(last))
+    except BadDay as error:
+        raise BadArgument(error.what, error.remedy) from error
+    home = Home.from_environment()
+    batches, passage_words = _batches(home)
+    instance = instances.prepare(home)
+    from podbrief_assets.definitions import build_defs
+
+    with _progress(1) as progress:
+        run_unread(build_defs(home), instance, days, progress.step)
+    with err.status("submitting"):
+        done = batches.submit(questions(Lake(UPath(home.lake)), days, passage_words), days[0], days[-1])
+    out.print(
+        f"{_count(done.requests, 'question')} in {_count(len(done.batches), 'batch')}: "
+        f"{_plain(', '.join(done.batches) or 'none')}; {done.known:,} answered already, {done.under_way:,} under way",
+        soft_wrap=True,
+    )
+    if done.left:
+        out.print(f"{_count(done.left, 'question')} left: {_plain(done.stopped or '')}", soft_wrap=True)
+        raise typer.Exit(1)
+
+
+@batch_app.command("status")
+def batch_status() -> None:
+    """Say where the batches stand that were not collected yet."""
+    batches, _ = _batches(Home.from_environment())
+    _print_batches(batches.status())
+
+
+@batch_app.command("collect")
+def batch_collect() -> None:
+    """Take the answers of the batches that have ended; the next run of their days finds them.
+
+    What has no good answer is told, and can be submitted again or is asked by the next run.
+    """
+    batches, _ = _batches(Home.from_environment())
+    with err.status("collecting"):
+        states = batches.collect()
+    _print_batches(states)
+
+
+def _batches(home: Home) -> "tuple[Batches, int]":
+    """The batches of this installation, and how many words of a transcript one of its questions shows."""
+    from podbrief_assets.insights.llm import LlmExtractor, LlmSettings, configured
+    from podbrief_assets.insights.llm.batch import Batches
+    from podbrief_assets.lake.cache import Cache
+
+    if not configured():
+        raise NoModel("no language model is set", "set OPENAI_API_KEY, or OPENAI_BASE_URL for your own server")
+    settings, engine = LlmSettings.from_environment(), _database(home)
+    return Batches(
+        LlmExtractor(settings, engine).asker, engine, Cache(home.cache).section("llm")
+    ), settings.passage_words
+
+
+def _print_batches(states: "Sequence[BatchState]") -> None:
+    if not states:
+        out.print("no batch is under way")
+        return
+    rows = []
+    for one in states:
+        told = [f"{one.kept:,} kept"] if one.kept else []
+        told += [f"{count:,} {what}" for what, count in one.problems.items()]
+        told += [one.detail] if one.detail else []
+        cost = "" if not one.cost_usd else f"${one.cost_usd:,.4f}"
+        done = f"{one.done:,} done, {one.failed:,} failed of {one.requests:,}"
+        rows.append((one.batch_id, f"{one.first_day} to {one.last_day}", one.status, done, cost, "; ".join(told)))
+    _print_table(("batch", "days", "status", "requests", "cost", "what came of it"), rows)
 
 
 # ------------------------------------------------------------------------------------------------------- analysts, UI

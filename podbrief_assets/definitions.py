@@ -52,7 +52,7 @@ def build_defs(
         "recordings": resources.RecordingStore.from_environment(os.environ, home.audio),
         "speech": resources.Speech.from_environment(os.environ),
         "embedding_model": resources.EmbeddingModel(model=EMBEDDING_MODEL, dimension=EMBEDDING_DIMENSION),
-        "language_model": resources.LanguageModel(),
+        "language_model": resources.LanguageModel(database=database),
         "outbox": resources.OutboxResource(root=str(home.outbox)),
         "personal_files": resources.PersonalFiles(
             lake=str(home.lake), vectors=str(home.vectors), outbox=str(home.outbox)

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from podbrief_assets import database, models
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.insights import llm
+from podbrief_assets.insights.prices import price_of
 from podbrief_assets.lake.files import is_local
 from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, EMBEDDING_MODEL
@@ -206,7 +207,24 @@ def _language_model(environ: Mapping[str, str]) -> Finding:
     except PodbriefError as error:
         return Finding("language model", "can't be used", "missing", str(error))
     key = "a key" if settings.api_key else "no key"
-    return Finding("language model", f"{settings.model} at {settings.base_url.split('@')[-1]}, with {key}")
+    parts = [f"{settings.model} at {settings.base_url.split('@')[-1]}, with {key}"]
+    if settings.judge_model:
+        parts.append(f"judged by {settings.judge_model}")
+    if settings.budget_usd is not None:
+        parts.append(f"${settings.budget_usd:,.2f} a day")
+    try:
+        unpriced = [
+            model
+            for model in (settings.model, settings.judge_model)
+            if model and price_of(model, settings.own_prices) is None
+        ]
+    except PodbriefError as error:
+        return Finding("language model", "; ".join(parts), "missing", str(error))
+    if unpriced:
+        state: State = "note" if settings.budget_usd is None else "missing"
+        remedy = f"no price table lists {' or '.join(unpriced)}: list it in the file that PODBRIEF_LLM_PRICES names"
+        return Finding("language model", "; ".join(parts), state, remedy)
+    return Finding("language model", "; ".join(parts))
 
 
 def _contact(environ: Mapping[str, str]) -> Finding:

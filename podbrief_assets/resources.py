@@ -184,16 +184,26 @@ class RecordingStore(dg.ConfigurableResource[Recordings]):
 
 
 class LanguageModel(dg.ConfigurableResource[LlmExtractor]):
-    """The language model that writes insights; without a key or a base URL there is none, and excerpts are made."""
+    """The language model that writes insights; without a key or a base URL there is none, and excerpts are made.
+
+    A budget, where one is set, is kept in the operational database."""
+
+    database: DatabaseResource
 
     @property
     def configured(self) -> bool:
         """Whether OPENAI_API_KEY or OPENAI_BASE_URL is set. The key itself never enters Dagster's configuration."""
         return configured()
 
+    @property
+    def refines_borders(self) -> bool:
+        """Whether there is one, and PODBRIEF_LLM_BORDERS does not keep it from looking at advertising."""
+        return configured() and LlmSettings.from_environment().borders
+
     def extractor(self) -> LlmExtractor:
         """A client for one step."""
-        return LlmExtractor(LlmSettings.from_environment())
+        settings = LlmSettings.from_environment()
+        return LlmExtractor(settings, None if settings.budget_usd is None else self.database.engine)
 
 
 class OutboxResource(dg.ConfigurableResource[Outbox]):

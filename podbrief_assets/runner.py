@@ -143,7 +143,7 @@ def run_shards(
         BadDay: a day is none, or can't be run.
     """
     settle_dead_runs(instance)
-    _list_episodes(definitions, instance, wanted.days())
+    _make(definitions, instance, wanted.days(), ("episodes",), progress)
     report = ShardsReport(str(uuid.uuid4()))
     with _watched(instance, report.run_id, progress):
         result = definitions.resolve_job_def(automation.transcribe_shards.name).execute_in_process(
@@ -175,21 +175,43 @@ def run_shards(
     return report
 
 
-def _list_episodes(definitions: dg.Definitions, instance: dg.DagsterInstance, days: Sequence[dt.date]) -> None:
-    """Materialise `episodes` of those of `days` that were never done; no feed is asked."""
-    episodes, job = dg.AssetKey("episodes"), definitions.resolve_job_def(automation.late_day.name)
-    done = instance.get_materialized_partitions(episodes)
+def run_unread(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, days: Sequence[dt.date], progress: Progress
+) -> None:
+    """Make what is to be read of `days`, as far as it was never made: episodes, transcripts, where they advertise.
+
+    No feed is asked, and no insight is taken.
+
+    Args:
+        progress: As for `run_days`.
+    """
+    settle_dead_runs(instance)
+    _make(definitions, instance, days, ("episodes", "transcripts", "sponsor_spans"), progress)
+
+
+def _make(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    days: Sequence[dt.date],
+    assets: Sequence[str],
+    progress: Progress,
+) -> None:
+    """Materialise those of `assets` that were never made of one of `days`; no feed is asked."""
+    job = definitions.resolve_job_def(automation.late_day.name)
+    done = {name: instance.get_materialized_partitions(dg.AssetKey(name)) for name in assets}
     for day in days:
-        if day.isoformat() not in done:
+        missing = [dg.AssetKey(name) for name in assets if day.isoformat() not in done[name]]
+        if missing:
             run_id = str(uuid.uuid4())
-            job.execute_in_process(
-                instance=instance,
-                partition_key=day.isoformat(),
-                run_id=run_id,
-                tags=process_tag(run_id),
-                asset_selection=[episodes],
-                run_config=_QUIET,
-            )
+            with _watched(instance, run_id, progress):
+                job.execute_in_process(
+                    instance=instance,
+                    partition_key=day.isoformat(),
+                    run_id=run_id,
+                    tags=process_tag(run_id),
+                    asset_selection=missing,
+                    run_config=_QUIET,
+                )
 
 
 @contextmanager

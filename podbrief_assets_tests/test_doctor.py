@@ -99,6 +99,15 @@ def test_the_batch_on_a_gpu_is_what_its_memory_holds():
     assert turbo.batch(7, "cuda", "float16", 0) == 7
 
 
+def test_a_model_without_a_price_is_a_note_and_keeps_a_budget_from_working(home: Home):
+    own = {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "PODBRIEF_LLM_MODEL": "own"}
+    assert findings(home, **own)["language model"].state == "note"
+    found = findings(home, **own, PODBRIEF_LLM_BUDGET_USD="2", PODBRIEF_LLM_JUDGE_MODEL="gpt-5.4")["language model"]
+    assert (found.state, "PODBRIEF_LLM_PRICES" in found.remedy) == ("missing", True)
+    assert "judged by gpt-5.4; $2.00 a day" in found.found
+    assert findings(home, OPENAI_API_KEY="sk")["language model"].state == "fine"
+
+
 def test_keys_and_passwords_are_never_shown(home: Home):
     key = findings(home, OPENAI_API_KEY="sk-very-secret", OPENAI_BASE_URL="http://user:hidden@llm.example/v1")
     assert "very-secret" not in str(key) and "hidden" not in str(key)

@@ -21,12 +21,13 @@ from podbrief_assets.database import session
 from podbrief_assets.definitions import build_defs
 from podbrief_assets.delivery.ledger import Ledger
 from podbrief_assets.episodes import shows
+from podbrief_assets.episodes.late import outdated_days
 from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.storage import Lake
 from podbrief_assets.resources import DatabaseResource
 from podbrief_assets.runner import DayReport, run_days
 from podbrief_assets.subscribers import database as subscribers
-from podbrief_assets_tests.insights.llm_server import LlmServer, error, insights
+from podbrief_assets_tests.insights.llm_server import LlmServer, confirming_borders, error, insights
 from podbrief_assets_tests.network import CLAIMS, Answer, Item, Network, srt, vtt
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -98,6 +99,7 @@ def test_feeds_become_briefs_and_a_second_run_changes_nothing(home: Home, two_sh
     transcripts = table(home, "transcripts")
     assert transcripts["origin"].to_list() == ["publisher", "publisher"]
     assert table(home, "sponsor_spans")["reason"].str.contains("sponsor").all()
+    assert table(home, "sponsor_spans")["borders"].is_null().all(), "nothing is asked without a model"
     candidates = table(home, "insight_candidates")
     assert candidates["kind"].unique().to_list() == ["excerpt"]
     assert set(candidates["text"]) <= {CLAIMS["chips"], CLAIMS["sleep"]}
@@ -253,9 +255,10 @@ def test_a_refused_key_is_one_line_never_an_excerpt_and_cured_by_the_next_run(
         "names": ["Nvidia", "Intel"],
         "topics": [],
     }
-    with LlmServer(otherwise=insights(claim)) as server:
+    with LlmServer(otherwise=confirming_borders(insights(claim))) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         (report,) = run(home, FIRST)
+        assert set(table(home, "sponsor_spans")["borders"]) == {"confirmed"}
         found = table(home, "insight_candidates")
         rejected = table(home, "insight_candidates", rejected=True)
         assert found["kind"].to_list() == ["insight"], rejected["rule"].to_list()
@@ -264,6 +267,88 @@ def test_a_refused_key_is_one_line_never_an_excerpt_and_cured_by_the_next_run(
         run(home, FIRST)
         assert len(server.asked()) == asked, "what was answered is not paid for twice"
     assert len(list(home.outbox.rglob("*.eml"))) == 1
+
+
+CHIPS = {
+    "text": "Nvidia sold more graphics chips in 2024 than Intel sold processors, because training a language model "
+    "needs thousands of graphics chips, and data centers in Virginia spend more on electricity than on servers.",
+    "quote": "Nvidia sold more graphics chips in 2024 than Intel sold processors",
+    "names": ["Nvidia", "Intel"],
+    "topics": [],
+}
+
+
+def test_a_spent_budget_leaves_episodes_for_the_next_run_and_says_so(
+    home: Home, two_shows: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    readers(home, ann=["computer chips"])
+    prices = tmp_path / "prices.toml"
+    prices.write_text("[models]\ntiny = { input = 2, output = 10 }\n")
+    monkeypatch.setenv("PODBRIEF_LLM_MODEL", "tiny")
+    monkeypatch.setenv("PODBRIEF_LLM_BUDGET_USD", "0.001")
+    with LlmServer(otherwise=confirming_borders(insights(CHIPS))) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        (report,) = run(home, FIRST)
+        assert not report.complete
+        assert "PODBRIEF_LLM_PRICES" in str(report.error), "no price, no budget"
+
+        monkeypatch.setenv("PODBRIEF_LLM_PRICES", str(prices))
+        (report,) = run(home, FIRST)
+        assert report.complete
+        assert server.requests == []
+        assert table(home, "insight_extractions").select("outcome", "passages_failed").rows() == [("budget", 1)]
+        assert table(home, "insight_candidates").is_empty()
+        assert set(table(home, "sponsor_spans")["borders"]) == {"budget"}
+        did = report.did["insight_candidates"]
+        assert (did["left_episodes"], did["left_passages"], did["spent_usd"]) == (1, 1, 0)
+        assert "$0.00 spent now: the budget leaves 1 episode, 1 passage" in cli._day_line(report)
+        assert "PODBRIEF_LLM_BUDGET_USD" in reasons(report)
+        assert outdated_days(Lake(UPath(home.lake))) == [FIRST], "podbrief run --late comes back to it"
+
+        monkeypatch.setenv("PODBRIEF_LLM_BUDGET_USD", "5")
+        (report,) = run(home, FIRST)
+        assert table(home, "insight_extractions")["outcome"].to_list() == ["extracted"]
+        assert outdated_days(Lake(UPath(home.lake))) == []
+        did = report.did["insight_candidates"]
+        assert did["spent_usd"] == pytest.approx((1000 * 2 + 100 * 10) / 1e6)
+        spans = report.did["sponsor_spans"]
+        assert did["budget_left_usd"] == pytest.approx(5 - did["spent_usd"] - spans["spent_usd"])
+        (report,) = run(home, FIRST)
+        assert report.did["insight_candidates"]["spent_usd"] == 0, "answers that are kept cost nothing"
+
+    with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
+        costs = warehouse.sql(
+            "SELECT purpose, questions, tokens_in, cost_usd FROM llm_costs ORDER BY purpose"
+        ).fetchall()
+        assert [cost[0] for cost in costs] == ["advertising", "insights"]
+        assert costs[1][1:] == (1, 1000, pytest.approx(0.003))
+        asked = warehouse.sql("SELECT unnest(asked, recursive := true) FROM insight_extractions").pl()
+        assert asked.select("purpose", "passage", "outcome", "proposed").rows() == [("passage", 0, "answered", 1)]
+
+
+def test_a_batch_answers_a_backfill_and_the_ordinary_run_asks_nothing(
+    home: Home, two_shows: Network, monkeypatch: pytest.MonkeyPatch
+):
+    readers(home, ann=["computer chips"])
+    run(home, FIRST)  # what feeds hold is seen; without a model
+    monkeypatch.setenv("PODBRIEF_LLM_BORDERS", "0")
+    command = CliRunner()
+    with LlmServer(otherwise=insights(CHIPS)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("PODBRIEF_LLM_PASSAGE_WORDS", "100")
+        done = command.invoke(cli.app, ["batch", "submit", "--from", str(FIRST), "--to", str(SECOND)])
+        assert done.exit_code == 0, done.output
+        assert "in 1 batch: batch-0; 1 answered already" in done.output
+        assert table(home, "sponsor_spans")["date"].n_unique() == 2, "what was missing of the days was made"
+        assert command.invoke(cli.app, ["batch", "status"]).output.count("in_progress") == 1
+        server.work("batch-0")
+        collected = command.invoke(cli.app, ["batch", "collect"])
+        assert "completed" in collected.output
+        assert "no batch is under way" in command.invoke(cli.app, ["batch", "status"]).output
+        asked = len(server.requests)
+        run(home, FIRST, SECOND)
+        assert len(server.requests) == asked
+    assert table(home, "insight_extractions")["extractor"].unique().to_list() == ["llm"]
 
 
 def test_what_the_gates_refuse_is_kept_with_the_rule(home: Home, two_shows: Network, monkeypatch: pytest.MonkeyPatch):

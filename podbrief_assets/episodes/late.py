@@ -29,6 +29,8 @@ _COMPARED: Final = ("date", "episode_id", "digest", "duplicate_of")
 def outdated_days(lake: Lake) -> list[dt.date]:
     """The days of the 30 before the last one made that would have other episodes now or were left half done, in order.
 
+    Half done is what a run did not end, and what a budget did not pay for.
+
     Days after the last one made are none of them: their own run is still to come, and would be too early otherwise. Nor
     are days before the first partition, which an episode may well be dated. A row that was rejected counts as made,
     since making it again would reject it again.
@@ -45,7 +47,8 @@ def outdated_days(lake: Lake) -> list[dt.date]:
         ]
     )
     outdated = projection.outdated(lake.scan("feed_items"), stored, days)
-    return sorted({*outdated, *_half_done(lake, set(days) & set(made))})
+    done = set(days) & set(made)
+    return sorted({*outdated, *_half_done(lake, done), *_unpaid(lake, done)})
 
 
 def _half_done(lake: Lake, days: Collection[dt.date]) -> list[dt.date]:
@@ -55,6 +58,12 @@ def _half_done(lake: Lake, days: Collection[dt.date]) -> list[dt.date]:
     its episodes tell, it is up to date.
     """
     return [day for day in days if _made_at(lake, _LAST, day) < _made_at(lake, "episodes", day)]
+
+
+def _unpaid(lake: Lake, days: Collection[dt.date]) -> list[dt.date]:
+    """The days of which a language model's budget left episodes unread."""
+    left = lake.scan("insight_extractions", days).filter(pl.col("outcome") == "budget").select("date").unique()
+    return left.collect()["date"].to_list()
 
 
 def _made_at(lake: Lake, table: str, day: dt.date) -> float:

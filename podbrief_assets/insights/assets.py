@@ -1,13 +1,13 @@
 """The assets `sponsor_spans`, `insight_candidates` with `insight_extractions`, and `insight_embeddings`.
 
 Belongs here: taking a day's episodes through the stage one by one, keeping what is finished, recording what failed.
-Doesn't: finding advertising (`sponsors.py`), finding claims (`extractive.py`, `llm.py`), vectors (`embeddings.py`).
+Doesn't: finding advertising (`sponsors.py`), finding claims (`extractive.py`, `llm/`), vectors (`embeddings.py`).
 """
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import dagster as dg
@@ -18,6 +18,9 @@ from podbrief_assets import partitions
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.insights import extractive, passages
 from podbrief_assets.insights.candidates import Candidate, Episode, Extraction, insight_id
+from podbrief_assets.insights.llm import LlmExtractor
+from podbrief_assets.insights.llm.borders import Refined, refine
+from podbrief_assets.insights.material import episodes_with_words, known_of, spans_by_episode, unread, words_of
 from podbrief_assets.insights.picture import refusals_by_rule
 from podbrief_assets.insights.sponsor_repeats import REPEATS_VERSION, Fingerprint, fingerprint, repeated
 from podbrief_assets.insights.sponsors import SPONSORS_VERSION, Span, find_sponsor_spans
@@ -40,44 +43,62 @@ from podbrief_assets.resources import CacheResource, EmbeddingModel, LanguageMod
 from podbrief_assets.transcripts import Segment, segments_of
 
 GROUP = "insights"
-_EXTRACTION_VERSION = "1"
-_EPISODES_AT_ONCE = 100  # transcripts in memory
+_EXTRACTION_VERSION = "2"
 _REMEMBERED = 60  # days in which an earlier episode says what is a spot of today's
 _COMPARED = 12  # earlier episodes of a show at most, the latest
 
 
-@table_asset("sponsor_spans", group=GROUP, code_version=f"{SPONSORS_VERSION}.{REPEATS_VERSION}")
+@table_asset(
+    "sponsor_spans",
+    group=GROUP,
+    code_version=f"{SPONSORS_VERSION}.{REPEATS_VERSION}",
+    kinds={"openai"},
+    pool="llm",
+)
 def sponsor_spans(
     context: dg.AssetExecutionContext,
     lake: LakeResource,
     episodes: pl.LazyFrame,
     transcripts: pl.LazyFrame,
     cache: CacheResource,
+    language_model: LanguageModel,
 ) -> TableResult:
     """Find the advertising in each transcript, by what it says and by what earlier episodes of its show said alike.
 
-    Looks back over days that lie in the lake and are no inputs of the partition; never forward, so that a day that is
-    made again gets the same spans.
+    A language model, where there is one, says where each stretch begins and ends; without one nothing is asked. Looks
+    back over days that lie in the lake and are no inputs of the partition; never forward, so that a day that is made
+    again gets the same spans.
     """
     store = cache.section("sponsors")
+    model = language_model.extractor() if language_model.refines_borders else None
     day = dt.date.fromisoformat(context.partition_key)
     earlier = _Earlier(
         lake.lake.scan("transcripts", [day - dt.timedelta(days=n) for n in range(1, _REMEMBERED + 1)]), store
     )
     rows: list[dict[str, Any]] = []
     words = Counter[str]()
-    for episode in _episodes(episodes, transcripts):
+    problems: list[tuple[str, str]] = []
+    for episode in episodes_with_words(episodes, transcripts):
         spans = _spans(episode, store, earlier)
         segments = segments_of(episode)
+        key = {"episode_id": episode["episode_id"], "date": episode["date"]}
+        if model is None:
+            rows += [{**key, **asdict(span)} for span in spans]
+        else:
+            refined = refine(model.asker, known_of(episode), segments, spans, cache.section("llm"))
+            rows += [{**key, **_refined_row(one)} for one in refined]
+            spans = [one.span for one in refined]
+            told = dict.fromkeys(one.detail for one in refined if one.detail)
+            problems += [(f"{_name(episode)}: where advertising begins and ends", detail) for detail in told]
         words["all"] += sum(len(segment.text.split()) for segment in segments)
         words["kept"] += sum(len(segment.text.split()) for segment in passages.content(segments, spans))
-        rows += [{"episode_id": episode["episode_id"], "date": episode["date"], **asdict(span)} for span in spans]
     table = TABLES["sponsor_spans"]
     share = 1 - words["kept"] / words["all"] if words["all"] else 0.0
-    return table_result(
-        settle(table, pl.DataFrame(rows, schema=table.polars_schema)),
-        {"share_of_words": round(share, 4), "kinds": dict(Counter(row["kind"] for row in rows))},
-    )
+    summary = {"share_of_words": round(share, 4), "kinds": dict(Counter(row["kind"] for row in rows))}
+    if model is not None:
+        summary |= {"borders": dict(Counter(row["borders"] for row in rows))} | _spending(model)
+        summary |= failures([*_told_once(problems), *((model.settings.model, note) for note in model.notes)])
+    return table_result(settle(table, pl.DataFrame(rows, schema=table.polars_schema)), summary)
 
 
 @dg.multi_asset(
@@ -105,17 +126,18 @@ def insight_candidates(
     """Take insights (with a language model) or excerpts (without) from each episode."""
     started = dt.datetime.now(dt.UTC)
     extract = _with_model(language_model, cache) if language_model.configured else _without_model(cache)
-    spans = _spans_by_episode(sponsor_spans)
+    spans = spans_by_episode(sponsor_spans)
     done = [
         _extract_one(episode, spans.get(episode["episode_id"], []), extract)
-        for episode in _episodes(episodes, transcripts)
+        for episode in episodes_with_words(episodes, transcripts)
     ]
     candidates = _candidates_frame(done)
     rejected = _rejections_frame(done)
     extractions = pl.DataFrame([one.row() for one in done], schema=TABLES["insight_extractions"].polars_schema)
     found = settle(TABLES["insight_candidates"], candidates)
     costs = [one.extraction.cost_usd for one in done]
-    problems = [*_problems(done), *((extract.model or extract.kind, note) for note in extract.notes)]
+    notes = extract.llm.notes if extract.llm else []
+    problems = [*_problems(done), *((extract.model or extract.kind, note) for note in notes)]
     refused = Counter(rule for one in done for rule in one.refused())
     drawn = refusals_by_rule(refused, len(candidates) + len(rejected))
     summary = {
@@ -127,6 +149,8 @@ def insight_candidates(
         "tokens_in": sum(one.extraction.tokens_in for one in done),
         "tokens_out": sum(one.extraction.tokens_out for one in done),
         "cost_usd": None if None in costs else round(sum(cost or 0 for cost in costs), 4),
+        **(_spending(extract.llm) if extract.llm else {}),
+        **_left(done),
         "seconds": round((dt.datetime.now(dt.UTC) - started).total_seconds(), 1),
     }
     yield table_result(
@@ -167,14 +191,14 @@ class _Extractor:
     Attributes:
         kind: As in the table.
         run: From an episode, its segments without advertising, and the transcript's digest.
-        notes: What an operator should know of it, complete once it has run.
+        llm: The language model, where it is one.
     """
 
     kind: Literal["llm", "extractive"]
     model: str | None
     prompt_version: str
     run: Callable[[Episode, list[Segment], str], Extraction]
-    notes: list[str] = field(default_factory=list)
+    llm: LlmExtractor | None = None
 
 
 @dataclass(frozen=True)
@@ -189,7 +213,7 @@ class _Done:
 
     @property
     def name(self) -> str:
-        return f"{self.episode['show_title']}: {self.episode['title']}"
+        return _name(self.episode)
 
     def refused(self) -> list[str]:
         return [rejection.rule for rejection in self.extraction.rejections]
@@ -206,7 +230,8 @@ class _Done:
             "model": self.extractor.model,
             "prompt_version": self.extractor.prompt_version,
             "passages": found.passages,
-            "passages_failed": len(found.failures),
+            "passages_failed": found.passages_failed,
+            "asked": [asdict(one) for one in found.asked] if self.extractor.kind == "llm" else None,
             "proposed": len(found.candidates) + len(found.rejections),
             "accepted": len(found.candidates),
             "tokens_in": found.tokens_in,
@@ -220,40 +245,71 @@ def _extract_one(episode: dict[str, Any], spans: Sequence[Span], extractor: _Ext
     def done(outcome: str, reason: str | None = None, extraction: Extraction | None = None) -> _Done:
         return _Done(episode, extractor, outcome, reason, extraction or Extraction())
 
-    if episode["duplicate_of"]:
-        return done("repeat", f"repeats episode {episode['duplicate_of']}, which is read instead")
-    if episode["origin"] == "none":
-        return done("no_transcript", episode["error"])
-    known = Episode(
-        episode_id=episode["episode_id"],
-        show_id=episode["show_id"],
-        show_title=episode["show_title"],
-        title=episode["title"],
-        description=episode["description"] or "",
-        language=episode["language"],
-        persons=tuple(person["name"] for person in episode["persons"]),
-    )
+    if (why := unread(episode)) is not None:
+        return done(*why)
     try:
-        extraction = extractor.run(known, passages.content(segments_of(episode), spans), episode["digest"])
+        extraction = extractor.run(known_of(episode), words_of(episode, spans), episode["digest"])
     except PodbriefError as error:
         return done("failed", str(error))
+    if extraction.unfinished is not None:
+        return done("budget", extraction.unfinished, extraction)
     if extraction.candidates:
         return done("extracted", None, extraction)
-    if extraction.failures:
+    if extraction.passages_failed:
         return done("failed", "; ".join(extraction.failures), extraction)
     return done("nothing_qualified", "no passage held a claim that stands alone and passes the gates", extraction)
 
 
+def _name(episode: Mapping[str, Any]) -> str:
+    return f"{episode['show_title']}: {episode['title']}"
+
+
 def _problems(done: Sequence[_Done]) -> list[tuple[str, str]]:
-    """What failed, for the operator: a reason that many episodes share, such as a key that is refused, is told once."""
+    """What failed, for the operator."""
+    return _told_once(
+        (one.name, reason)
+        for one in done
+        for reason in ([one.reason or ""] if one.outcome in {"failed", "budget"} else one.extraction.failures)
+    )
+
+
+def _told_once(problems: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A reason that many share, such as a key that is refused, once."""
     by_reason: dict[str, list[str]] = {}
-    for one in done:
-        for reason in [one.reason or ""] if one.outcome == "failed" else one.extraction.failures:
-            by_reason.setdefault(reason, []).append(one.name)
+    for name, reason in problems:
+        by_reason.setdefault(reason, []).append(name)
     return [
         (names[0] if len(names) == 1 else f"{len(names)} episodes, the first of them {names[0]}", reason)
         for reason, names in by_reason.items()
     ]
+
+
+def _spending(model: LlmExtractor) -> dict[str, Any]:
+    """What this step has spent on a language model, and what the day's budget leaves."""
+    spent = model.spent
+    summary: dict[str, Any] = {"requests": spent.requests}
+    if spent.cost_usd is not None:
+        summary["spent_usd"] = round(spent.cost_usd, 6)
+    if model.budget is not None:
+        summary |= {
+            "budget_usd": model.budget.limit_usd,
+            "budget_left_usd": round(model.budget.spending().left_usd, 6),
+        }
+    return summary
+
+
+def _left(done: Sequence[_Done]) -> dict[str, int]:
+    """What the day's budget left for the next run."""
+    left = [one.extraction for one in done if one.outcome == "budget"]
+    if not left:
+        return {}
+    unanswered = sum(one.outcome == "budget" for found in left for one in found.asked)
+    return {"left_episodes": len(left), "left_passages": unanswered}
+
+
+def _refined_row(one: Refined) -> dict[str, Any]:
+    spent = {name: value for name, value in asdict(one).items() if name not in {"span", "detail"}}
+    return asdict(one.span) | spent
 
 
 def _without_model(cache: CacheResource) -> _Extractor:
@@ -282,22 +338,7 @@ def _with_model(language_model: LanguageModel, cache: CacheResource) -> _Extract
         cut = passages.cut(segments, [], max_words=model.settings.passage_words)
         return model.extract_episode(episode, cut, cache=store)
 
-    return _Extractor("llm", model.settings.model, model.prompt_version, run, model.notes)
-
-
-def _episodes(episodes: pl.LazyFrame, transcripts: pl.LazyFrame) -> Iterator[dict[str, Any]]:
-    """Episodes with their transcripts' columns, few transcripts in memory at a time."""
-    listed = episodes.drop("description_html", "digest", "duration_s").sort("published_at", "episode_id").collect()
-    for block in listed.iter_slices(_EPISODES_AT_ONCE):
-        words = transcripts.filter(pl.col("episode_id").is_in(block["episode_id"].to_list())).drop(
-            "show_id", "date", "language"
-        )
-        yield from (
-            block.lazy()
-            .join(words, on="episode_id", how="inner", maintain_order="left")
-            .collect()
-            .iter_rows(named=True)
-        )
+    return _Extractor("llm", model.settings.model, model.prompt_version, run, model)
 
 
 class _Earlier:
@@ -343,13 +384,6 @@ def _spans(episode: dict[str, Any], store: Cache, earlier: _Earlier) -> list[Spa
         stored = [asdict(span) for span in found]
         store.put_json(key, stored)
     return [Span(**span) for span in stored]
-
-
-def _spans_by_episode(frame: pl.LazyFrame) -> dict[str, list[Span]]:
-    found: dict[str, list[Span]] = {}
-    for row in frame.drop("date").sort("episode_id", "start_s").collect().iter_rows(named=True):
-        found.setdefault(row.pop("episode_id"), []).append(Span(**row))
-    return found
 
 
 def _candidate_row(done: _Done, candidate: Candidate) -> dict[str, Any]:

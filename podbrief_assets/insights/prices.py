@@ -26,11 +26,17 @@ class BadPriceTable(PermanentFailure):
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """US dollars per million tokens."""
+    """US dollars per million tokens.
+
+    Attributes:
+        cached_input: For prompt tokens that the provider had in its cache; None where they cost the same.
+        batch_factor: What a request in a batch costs, as a share of the same request by itself.
+    """
 
     input: float
     output: float
     cached_input: float | None = None
+    batch_factor: float = 1.0
 
     def cost_usd(self, tokens_in: int, tokens_out: int, cached_in: int = 0) -> float:
         """What an answer cost in US dollars; `cached_in` of its prompt tokens were in the provider's cache."""
@@ -72,14 +78,17 @@ def _read(table: Mapping[str, Any]) -> dict[str, Price]:
     models = table.get("models")
     if not isinstance(models, dict):
         raise ValueError("it has no table [models]")
-    return {name: _price(name, entry) for name, entry in models.items()}
+    batch_factor = table.get("batch_factor", 1.0)
+    if isinstance(batch_factor, bool) or not isinstance(batch_factor, int | float) or not 0 <= batch_factor <= 1:
+        raise ValueError("batch_factor is no share from 0 to 1")
+    return {name: _price(name, entry, batch_factor) for name, entry in models.items()}
 
 
-def _price(name: str, entry: object) -> Price:
+def _price(name: str, entry: object, batch_factor: float) -> Price:
     if not isinstance(entry, dict) or not {"input", "output"} <= entry.keys() <= {"input", "output", "cached_input"}:
         raise ValueError(f"{name} needs input and output, and may have cached_input")
     for key, value in entry.items():
         # `not >=` also refuses nan.
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
             raise ValueError(f"{name}: {key} is no price")
-    return Price(**entry)
+    return Price(**entry, batch_factor=batch_factor)

@@ -188,7 +188,7 @@ def observe(
     signs: Sequence[Sign] | None = None,
 ) -> list[Sentence]:
     """The sentences of a transcript with all that is found in and around them, not yet weighed."""
-    sentences = _sentences(segments)
+    sentences = split_sentences(segments)
     for sentence in sentences:
         _read(sentence, sponsor_signs.signs() if signs is None else signs)
     _find_breaks(sentences)
@@ -225,7 +225,8 @@ def _unusual(evidence: Sequence[float]) -> float:
     return min(_MOST_UNUSUAL, max(0.0, statistics.median(evidence) - _USUAL))
 
 
-def _sentences(segments: Sequence[Segment]) -> list[Sentence]:
+def split_sentences(segments: Sequence[Segment]) -> list[Sentence]:
+    """The sentences of a transcript in order, nothing found in them yet; one never spans two segments."""
     found: list[Sentence] = []
     after_break, last_end = True, 0.0
     for segment in segments:

@@ -300,6 +300,19 @@ class SponsorSpans(_Dated):
     )
     sponsor = _text("Who is advertised, where the words say so.")
     reason = _required("The signs that gave it away.")
+    borders = dy.String(
+        nullable=True,
+        check=lambda c: c.is_in(["moved", "confirmed", "invalid", "failed", "budget"]),
+        description="What a language model made of its borders: moved; confirmed; invalid: what it says can't be, and "
+        "changed nothing; failed: it gave no answer; budget: it was not asked. Null where there is no model.",
+    )
+    tokens_in = dy.Int64(nullable=True, min=0, description="Prompt tokens of that; null where no model was asked.")
+    tokens_out = dy.Int64(nullable=True, min=0, description="Completion tokens, likewise.")
+    cost_usd = dy.Float64(
+        nullable=True,
+        min=0,
+        description="What they cost in US dollars; null where no model was asked, or its price is not known.",
+    )
 
     @dy.rule()
     def ends_after_start(cls) -> pl.Expr:
@@ -329,6 +342,10 @@ class InsightCandidates(_Dated):
     topics = _names("Topics, from podbrief's versioned list.")
     names = _names("People, companies and products that it names.")
     centrality = _fraction("How close it is to what the whole episode is about.")
+    judge_score = _fraction(
+        "How much a second language model thinks it worth; null where none was asked, or it said nothing.",
+        nullable=True,
+    )
     extractor = dy.String(
         nullable=False, check=lambda c: c.is_in(["llm", "extractive"]), description="llm or extractive."
     )
@@ -337,7 +354,7 @@ class InsightCandidates(_Dated):
     tokens_in = dy.Int64(
         nullable=False,
         min=0,
-        description="Prompt tokens paid for it: its passage's, shared evenly among what came of it.",
+        description="Prompt tokens paid for it: its passage's and the judge's, shared evenly among what came of them.",
     )
     tokens_out = dy.Int64(nullable=False, min=0, description="Completion tokens, likewise.")
     cost_usd = dy.Float64(
@@ -369,8 +386,9 @@ class InsightExtractions(_Dated):
     show_id = _required("The episode's show.")
     outcome = dy.String(
         nullable=False,
-        check=lambda c: c.is_in(["extracted", "nothing_qualified", "no_transcript", "repeat", "failed"]),
-        description="extracted, nothing_qualified, no_transcript, repeat (of another episode) or failed.",
+        check=lambda c: c.is_in(["extracted", "nothing_qualified", "no_transcript", "repeat", "failed", "budget"]),
+        description="extracted, nothing_qualified, no_transcript, repeat (of another episode), failed, or budget: the "
+        "day's budget ended before the episode was read; its answers are kept, and the next run goes on from there.",
     )
     reason = _text("Why nothing came of it, and what to do where something can be done.")
     extractor = dy.String(
@@ -384,9 +402,32 @@ class InsightExtractions(_Dated):
         min=0,
         description="Passages whose answer could not be had; they are asked again at the next run.",
     )
+    asked = dy.List(
+        dy.Struct(
+            {
+                "purpose": dy.String(nullable=False),
+                "passage": dy.Int64(nullable=True),
+                "start_s": dy.Float64(nullable=True),
+                "end_s": dy.Float64(nullable=True),
+                "outcome": dy.String(nullable=False),
+                "detail": dy.String(nullable=True),
+                "failed": dy.Bool(nullable=False),
+                "proposed": dy.Int64(nullable=False),
+                "tokens_in": dy.Int64(nullable=False),
+                "tokens_out": dy.Int64(nullable=False),
+                "cost_usd": dy.Float64(nullable=True),
+            }
+        ),
+        nullable=True,
+        description="What came of each question to a model: one a passage (its number and place in seconds), then the "
+        "judge's. outcome: answered; empty; truncated at the limit of tokens, whole items kept; invalid, also when "
+        "asked again; refused by the model; filtered by the provider; too_long; rejected as a request; rate_limited; "
+        "server_error; timed_out; unavailable; budget: not asked. detail: why, and what to do. failed: it is asked "
+        "again at the next run. Null without a model.",
+    )
     proposed = dy.Int64(nullable=False, min=0, description="Candidates before the gates.")
-    accepted = dy.Int64(nullable=False, min=0, description="Candidates that passed them.")
-    tokens_in = dy.Int64(nullable=False, min=0, description="Prompt tokens.")
+    accepted = dy.Int64(nullable=False, min=0, description="Candidates that passed them, and the judge.")
+    tokens_in = dy.Int64(nullable=False, min=0, description="Prompt tokens, of the judge as well.")
     tokens_out = dy.Int64(nullable=False, min=0, description="Completion tokens.")
     cost_usd = dy.Float64(
         nullable=True, min=0, description="What they cost in US dollars; null where the model's price is not known."
