@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from podbrief_assets.transcripts.publisher import parse_transcript
 from podbrief_assets.transcripts.segment import Segment
 
 SPEECH_RATE = 2.7  # words a second, where a typed transcript says no times
 
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _TURN = re.compile(r"^\*\*([^*]{1,60}?):?\*\*:?\s*(.*)$")
 
 
@@ -65,6 +67,20 @@ def typed_transcript(text: str, rate: float = SPEECH_RATE) -> list[Segment]:
             found.append(Segment(start_s=at, end_s=end, speaker=speaker, text=" ".join(said.split())))
             at = end
     return found
+
+
+def transcript(path: Path) -> list[Segment]:
+    """Any transcript of the corpus that a verdict names a place in: typed (`.md`), recognised (`.json`) or captions (`.vtt`).
+
+    The words that a place counts are those of all segments, split at white space. Links give their text; advertising
+    is still in it.
+    """
+    if path.suffix == ".md":
+        return typed_transcript(_LINK.sub(r"\1", path.read_text(encoding="utf-8")))
+    if path.suffix == ".vtt":
+        return parse_transcript(path.read_bytes(), "text/vtt")
+    read = json.loads(path.read_text(encoding="utf-8"))
+    return [Segment(start_s=one["start"], end_s=one["end"], text=one["text"]) for one in read["segments"]]
 
 
 def words_digest(words: Sequence[str]) -> str:
