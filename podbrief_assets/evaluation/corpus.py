@@ -70,7 +70,7 @@ def typed_transcript(text: str, rate: float = SPEECH_RATE) -> list[Segment]:
 
 
 def transcript(path: Path) -> list[Segment]:
-    """Any transcript of the corpus that a verdict names a place in: typed (`.md`), recognised (`.json`) or captions (`.vtt`).
+    """A transcript that verdicts name places in: typed (`.md`), recognised (`.json`) or captions (`.vtt`).
 
     The words that a place counts are those of all segments, split at white space. Links give their text; advertising
     is still in it.
