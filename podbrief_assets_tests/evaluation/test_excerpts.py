@@ -46,7 +46,7 @@ def test_no_episode_was_both_learned_from_and_judged() -> None:
 def test_a_judged_window_is_found_with_its_very_words(corpus: Path) -> None:
     some = few("windows.csv", corpus)
     examples = located(some, corpus)
-    assert len(examples) >= 0.95 * len(some)
+    assert len(examples) >= 0.9 * len(some)
     assert all(len(example.window.words) == example.verdict.words for example in examples)
 
 
