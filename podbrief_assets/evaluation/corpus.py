@@ -20,6 +20,7 @@ from podbrief_assets.transcripts.segment import Segment
 SPEECH_RATE = 2.7  # words a second, where a typed transcript says no times
 
 _TYPES = {".vtt": "text/vtt", ".srt": "application/x-subrip", ".txt": "text/plain", ".json": "application/json"}
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _TURN = re.compile(r"^\*\*([^*]{1,60}?):?\*\*:?\s*(.*)$")
 
 
@@ -70,10 +71,16 @@ def typed_transcript(text: str, rate: float = SPEECH_RATE) -> list[Segment]:
     return found
 
 
-def transcript_at(path: Path) -> list[Segment]:
-    """The transcript in one file of the corpus: typed by people, recognised with marks, or as a publisher offers it."""
+def transcript_at(path: Path, *, links: bool = False) -> list[Segment]:
+    """The transcript in one file of the corpus: typed by people, recognised with marks, or as a publisher offers it.
+
+    Args:
+        links: Whether links of a typed one give their text; short ones are left out else. Places in a transcript count
+            its words, so whoever names them says which.
+    """
     if path.suffix == ".md":
-        return typed_transcript(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return typed_transcript(_LINK.sub(r"\1", text) if links else text)
     if path.suffix == ".json" and path.parent.name == "ads":
         return _recognised(json.loads(path.read_text(encoding="utf-8"))["segments"])
     return parse_transcript(path.read_bytes(), _TYPES.get(path.suffix))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import random
 import re
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from podbrief_assets.insights.candidates import Candidate, Episode
-from podbrief_assets.insights.extractive import EXTRACTOR_VERSION, MAX_EXCERPTS, extract, label
+from podbrief_assets.insights.excerpt_gates import refused
+from podbrief_assets.insights.excerpt_windows import Window, turns_of
+from podbrief_assets.insights.extractive import EXTRACTOR_VERSION, MAX_EXCERPTS, extract, label, refusal
 from podbrief_assets.insights.passages import content, cut
 from podbrief_assets.insights.sponsors import find_sponsor_spans
 from podbrief_assets.transcripts.publisher import parse_transcript
@@ -177,6 +180,71 @@ def test_a_published_claim_is_found_whatever_the_dialect(claim: str) -> None:
         assert excerpt.text == CLAIMS[claim]
 
 
+def gate_says(corpus: Path, episode: str, opening: str, count: int) -> bool:
+    """Whether a window of a real episode is refused, said by one speaker with a name."""
+    turns = turns_of(said(spoken_in(corpus, episode, opening, count)), frozenset())
+    window = Window(turns[0], 0, len(turns[0].sentences) - 1)
+    assert len(window.words) == count
+    return refused(window, frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("refusal", "episode", "opening", "count"),
+    [
+        ("joins on", "founderstalk/founders-talk-40.md", "When I bought", 40),
+        ("joins on", "founderstalk/founders-talk-51.md", "Owned a house,", 36),
+        ("joins on", "founderstalk/founders-talk-60.md", "socializing is data,", 49),
+        ("sums up", "friends/changelog--friends-10.md", "regardless of whether", 32),
+        ("sums up", "friends/changelog--friends-107.md", "At Grafana we", 28),
+        ("sums up", "friends/changelog--friends-21.md", "windows would hide", 30),
+        ("elsewhere", "founderstalk/founders-talk-76.md", "Being an entrepreneur", 28),
+        ("elsewhere", "friends/changelog--friends-110.md", "If you talk", 35),
+        ("elsewhere", "friends/changelog--friends-37.md", "Recently, I even", 26),
+        ("doings", "founderstalk/founders-talk-38.md", "Whenever I have", 30),
+        ("doings", "founderstalk/founders-talk-54.md", "We're looking at", 30),
+        ("doings", "founderstalk/founders-talk-54.md", "For us, the", 39),
+        ("own wares", "founderstalk/founders-talk-82.md", "our objective in", 39),
+        ("own wares", "founderstalk/founders-talk-92.md", "We say at", 30),
+        ("own wares", "news/changelog-news-7.md", "Designed for hackers,", 39),
+        ("of those days", "founderstalk/founders-talk-51.md", "There's a new", 25),
+        ("of those days", "gotime/go-time-142.md", "A couple of", 56),
+        ("of those days", "gotime/go-time-159.md", "the idea is", 26),
+    ],
+)
+def test_a_window_that_a_gate_refuses(corpus: Path, refusal: str, episode: str, opening: str, count: int) -> None:
+    assert gate_says(corpus, episode, opening, count), refusal
+
+
+@pytest.mark.parametrize(
+    ("episode", "opening", "count"),
+    [
+        ("founderstalk/founders-talk-60.md", "Engineers get a", 34),
+        ("founderstalk/founders-talk-60.md", "If you as", 45),
+        ("founderstalk/founders-talk-63.md", "a student signs", 34),
+        ("founderstalk/founders-talk-66.md", "The average life", 31),
+        ("founderstalk/founders-talk-69.md", "Robots can take", 47),
+        ("founderstalk/founders-talk-7.md", "Tetris will continue", 39),
+        ("founderstalk/founders-talk-7.md", "video games, by", 41),
+        ("founderstalk/founders-talk-7.md", "We passed a", 40),
+        ("founderstalk/founders-talk-75.md", "Google's found that", 42),
+        ("founderstalk/founders-talk-80.md", "Every company is", 29),
+        ("founderstalk/founders-talk-87.md", "Fidelity has about", 25),
+        ("founderstalk/founders-talk-90.md", "Normally, when you", 42),
+    ],
+)
+def test_a_window_that_the_gates_let_through(corpus: Path, episode: str, opening: str, count: int) -> None:
+    assert not gate_says(corpus, episode, opening, count)
+
+
+def test_an_episode_without_excerpts_as_a_whole_has_a_reason(corpus: Path) -> None:
+    german = Episode(episode_id="e", show_id="s", show_title="S", title="T", language="de")
+    assert "its language is de" in (refusal(german, interview(SOUND.format("real"))) or "")
+    path = min((corpus / "transcripts" / "whisper_multiformat" / "Uebertage").rglob("*.txt"))
+    spoken = said(*path.read_text(encoding="utf-8").splitlines(), speaker=None)
+    assert "English only" in (refusal(EPISODE, spoken) or "")
+    assert refusal(EPISODE, interview(SOUND.format("real"))) is None
+
+
 def test_an_excerpt_is_one_speakers_words() -> None:
     first, second = CLAIM.split(". ", 1)
     torn = [
@@ -263,8 +331,8 @@ def well_formed(excerpt: Candidate, segments: list[Segment]) -> None:
     assert 0.0 <= excerpt.start_s < excerpt.end_s
 
 
-@pytest.mark.parametrize(("folder", "every"), [("[!n]*", 22), ("news", 3)])
-def test_most_real_episodes_give_an_excerpt_and_each_has_the_form_of_one(corpus: Path, folder: str, every: int) -> None:
+@pytest.mark.parametrize(("folder", "every"), [("[!n]*", 60), ("news", 9)])
+def test_what_real_episodes_give_has_the_form_of_an_excerpt(corpus: Path, folder: str, every: int) -> None:
     episodes = typed_episodes(corpus, folder, every)
     given = []
     for segments in episodes:
@@ -273,12 +341,16 @@ def test_most_real_episodes_give_an_excerpt_and_each_has_the_form_of_one(corpus:
         for excerpt in excerpts:
             well_formed(excerpt, segments)
         given.append(len(excerpts))
-    # A brief a day needs most episodes to give something; padding is worse than silence, so never all of them three.
-    assert 0.5 * len(episodes) <= sum(count > 0 for count in given) <= 0.9 * len(episodes)
-    assert sum(given) <= 1.5 * len(episodes)
+        assert excerpts == extract(EPISODE, content(segments, find_sponsor_spans(segments)))
+        places = sorted((excerpt.start_s, excerpt.end_s) for excerpt in excerpts)
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(places))
+        assert all(0 <= start < end <= segments[-1].end_s + 0.1 for start, end in places)
+        given.append(len(excerpts))
+    # Padding is worse than silence.
+    assert sum(given) <= 0.7 * len(episodes)
 
 
-def test_three_hours_take_less_than_a_second_and_a_half(corpus: Path) -> None:
+def test_three_hours_take_less_than_three_seconds(corpus: Path) -> None:
     segments: list[Segment] = []
     at = 0.0
     for episode in typed_episodes(corpus, "podcast", 8):
@@ -288,7 +360,7 @@ def test_three_hours_take_less_than_a_second_and_a_half(corpus: Path) -> None:
             at += length
         if sum(len(segment.text.split()) for segment in segments) > 30_000:
             break
-    extract(EPISODE, segments[:50])  # the word list is read once
+    extract(EPISODE, interview(SOUND.format("real")))  # the word list and the encoder are read once
     seconds = []
     for _ in range(2):  # the better of two, since other processes share the caches
         started = time.process_time()
@@ -297,4 +369,4 @@ def test_three_hours_take_less_than_a_second_and_a_half(corpus: Path) -> None:
         cut(segments, spans)
         extract(EPISODE, programme)
         seconds.append(time.process_time() - started)
-    assert min(seconds) < 1.5
+    assert min(seconds) < 3.0
