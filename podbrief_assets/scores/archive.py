@@ -7,6 +7,7 @@ Doesn't: searching them (`neighbours.py`), choosing among what is found (`relate
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,7 +59,7 @@ class Archive:
         """Rows of `insights` that are read together: whole days."""
         ends = self.insights.group_by("date", maintain_order=True).len()["len"].cum_sum().to_list()
         parts, start = [], 0
-        for end, following in zip(ends, [*ends[1:], None], strict=True):
+        for end, following in itertools.pairwise([*ends, None]):
             if following is None or following - start > _TOGETHER:
                 parts.append(slice(start, end))
                 start = end

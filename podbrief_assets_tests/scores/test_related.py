@@ -285,6 +285,12 @@ def test_the_archive_is_read_a_few_days_at_a_time_in_the_order_of_its_insights(l
         assert found.argmax(axis=1).tolist() == [vectors[order[at]] for at in positions]
 
 
+def test_an_archive_of_nothing_has_no_blocks_and_no_vectors(lake):
+    archive = Archive.upto(lake, THURSDAY)
+    assert list(archive.blocks()) == []
+    assert archive.vectors(np.zeros(0, np.int64)).shape == (0, EMBEDDING_DIMENSION)
+
+
 def test_without_variety_the_ten_nearest_are_offered_and_with_a_higher_floor_fewer():
     again = [[0.7, 0.714, 0.01 * n] for n in range(12)]
     vectors = unit([[1, 0, 0], *again, [0.65, 0, 0.76]])
