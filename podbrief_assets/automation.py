@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from podbrief_assets import instance, partitions
+from podbrief_assets.briefs import ops as brief_ops
 from podbrief_assets.episodes.late import LATE_DAYS
 from podbrief_assets.transcripts import ops
 
@@ -39,6 +40,15 @@ def transcribe_shards() -> None:
     """The executor is that of the deployment (`build_defs`)."""
     cut = ops.cut_into_shards()
     ops.sum_up(cut.plan, cut.shard.map(ops.hear_shard).collect())
+
+
+@dg.job(
+    description="Make the briefs of a day with very many subscribers on several machines: ranges of 50,000, each a "
+    "step that a distributed executor places. `user_briefs`, made afterwards, finds all there.",
+)
+def brief_shards() -> None:
+    """The executor is that of the deployment (`build_defs`)."""
+    brief_ops.cut_into_ranges().map(brief_ops.choose_range)
 
 
 # The day before is over everywhere it counts: a partition is a day in UTC, and its run starts after it has ended.

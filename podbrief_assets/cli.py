@@ -696,6 +696,61 @@ def brief_show(
     out.print(_brief_text(Home.from_environment(), subscriber, _day(date)), markup=False, soft_wrap=True)
 
 
+@brief_app.command("explain")
+def brief_explain(
+    subscriber: Annotated[str, typer.Option(help="The subscriber's address.")],
+    date: Annotated[str, typer.Option(help="The day, as 2026-11-21.")],
+    others: Annotated[int, typer.Option(min=0, max=200, help="How many that were not chosen.")] = 10,
+) -> None:
+    """Print why a subscriber's brief holds what it holds: each score with its parts, and the best that were not chosen.
+
+    The entries are as they were sent. The others are weighed by what is known now: after a rerun of an earlier stage
+    they may differ from what was there when the brief was made.
+    """
+    from upath import UPath
+
+    from podbrief_assets.briefs import news, shards
+    from podbrief_assets.briefs.explain import explained
+    from podbrief_assets.database import session
+    from podbrief_assets.delivery.assets import in_words, readers_of
+    from podbrief_assets.lake.storage import Lake
+    from podbrief_assets.lake.tables import TABLES
+    from podbrief_assets.subscribers.database import id_of
+
+    home, day = Home.from_environment(), _day(date)
+    engine = _database(home)
+    with session(engine, read_only=True) as transaction:
+        subscriber_id = id_of(transaction, subscriber)
+    lake = Lake(UPath(home.lake))
+    who, brief = (
+        lake.scan(table, [day]).filter(subscriber_id=subscriber_id).collect()
+        for table in ("subscribers", "user_briefs")
+    )
+    if who.is_empty():
+        known = day in lake.days(TABLES["subscribers"])
+        raise NoBrief(
+            f"{subscriber} was not active on {day}" if known else f"{day} was not run yet",
+            "look at `podbrief subscribers list`" if known else f"`podbrief run --date {day}` makes its briefs",
+        )
+    with err.status("weighing the day's news"):
+        desk, said = shards.opened(lake, engine, day)
+        sent = news.sent(lake, day, desk.today, who["subscriber_id"])
+        entries, passed_over = explained(desk, who, said, sent, brief, others)
+    reader = readers_of(engine, day).get(subscriber_id)
+    reasons = {row["rank"]: in_words(row, reader.interests if reader else ()) for row in brief.iter_rows(named=True)}
+    for weighed in (*entries, *passed_over):
+        if weighed in passed_over[:1]:
+            out.print("\n[bold]not chosen[/]")
+        number = f"{weighed.rank}." if weighed.rank else "–"
+        parts = "  ".join(f"{name} {value:+.2f}" for name, value in weighed.parts.items())
+        out.print(f"[bold]{number:>3}[/] {weighed.score:.2f}  {_plain(weighed.show_title)}", soft_wrap=True)
+        out.print(f"    {_plain(weighed.text, 160)}", soft_wrap=True)
+        why = reasons[weighed.rank] if weighed.rank else weighed.why
+        out.print(f"    [dim]{parts}  ·  {_plain(why)}[/]", soft_wrap=True)
+    if not entries:
+        out.print(f"{_plain(subscriber)} has no brief of {day}: nothing passed the floors.")
+
+
 def _brief_text(home: Home, subscriber: str, day: dt.date) -> str:
     """A subscriber's brief of a day as text.
 
@@ -1444,7 +1499,7 @@ def _places(home: Home) -> "Places":
     from podbrief_assets.lake.storage import Lake
     from podbrief_assets.subscribers.forgetting import Places
 
-    return Places(lake=Lake(home.lake), vectors=Cache(home.vectors), outbox=home.outbox)
+    return Places(lake=Lake(home.lake), vectors=Cache(home.vectors), briefs=home.brief_ranges, outbox=home.outbox)
 
 
 # -------------------------------------------------------------------------------------------------------------- batch

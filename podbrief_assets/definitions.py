@@ -55,13 +55,16 @@ def build_defs(
         "language_model": resources.LanguageModel(database=database),
         "outbox": resources.OutboxResource(root=str(home.outbox)),
         "personal_files": resources.PersonalFiles(
-            lake=str(home.lake), vectors=str(home.vectors), outbox=str(home.outbox)
+            lake=str(home.lake),
+            vectors=str(home.vectors),
+            briefs=str(home.brief_ranges),
+            outbox=str(home.outbox),
         ),
         "warehouse_file": resources.WarehouseFile(path=str(home.warehouse)),
     }
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
-        jobs=[automation.daily_brief, automation.late_day, automation.transcribe_shards],
+        jobs=[automation.daily_brief, automation.late_day, automation.transcribe_shards, automation.brief_shards],
         schedules=[automation.every_morning],
         sensors=[automation.settle_dead_runs, automation.late_episodes],
         resources=defaults | overrides,

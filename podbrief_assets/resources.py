@@ -239,12 +239,18 @@ class PersonalFiles(dg.ConfigurableResource[Places]):
 
     lake: str
     vectors: str
+    briefs: str
     outbox: str
 
     @property
     def places(self) -> Places:
         """The places, to remove somebody from."""
-        return Places(lake=Lake(UPath(self.lake)), vectors=Cache(UPath(self.vectors)), outbox=UPath(self.outbox))
+        return Places(
+            lake=Lake(UPath(self.lake)),
+            vectors=Cache(UPath(self.vectors)),
+            briefs=UPath(self.briefs),
+            outbox=UPath(self.outbox),
+        )
 
 
 class WarehouseFile(dg.ConfigurableResource[Path]):

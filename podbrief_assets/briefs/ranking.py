@@ -2,44 +2,94 @@
 
 Belongs here: the choice, from arrays of vectors and scores, for any number of subscribers at once.
 Doesn't: where the arrays come from and what the choice is called in words (`assets.py`), interests (`profiles.py`).
+
+Entries are chosen one by one from the 40 that score highest for a reader and that they may get; where caps leave fewer
+than were asked for, from the 512, then from all. Which those are is what scoring every insight for every reader would
+give, but most are never looked at closely. A product in bfloat16, or in float32 where the processor has none, bounds
+how near anything can be to a reader's interests; the best by that bound are scored exactly; and a reader for whom
+something else could still be among the 40 is done again with more of them.
+
+Exact means exact: vectors are rounded to multiples of 2⁻¹¹, whose products and sums fit into a float32 without
+rounding, in any order, so a reader's brief depends neither on the block of readers that it is made in, nor on the
+number of threads, nor on the device.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    import torch
+
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-VERSION = "1"
+VERSION = "2"
 
-_POOL = 200  # of each reader's candidates, how many the diverse choice is made from
-_READERS_AT_ONCE = 512
 _NO_PAIRS = np.zeros((0, 2), np.int64)
+# Sums of 384 products of two multiples of 2⁻¹¹ from unit vectors stay below 2²² units of 2⁻²²: float32 holds 2²⁴.
+_GRID = 2.0**11
+# The relative error of a product in bfloat16: both factors and the result are rounded to 8 bits, sums are float32.
+_ROUNDING = {"bfloat16": 2.0**-8 + 2.0**-9 + 2.0**-12, "float32": 2.0**-16}
+_CHUNK = 8  # insights that share a bound
+_COLUMNS_AT_ONCE = 3072  # interests in one product
+_CELLS_AT_ONCE = 2**26  # of its result
+_PLACES_AT_ONCE = 2**19  # insights scored exactly, where that is more than a few for each reader
+
+
+# How many of the highest scores entries are chosen from; the last, all of them, is not listed.
+_POOLS = (40, 512)
+
+
+@dataclass(frozen=True)
+class _Depth:
+    """How closely one looks for the highest scores.
+
+    Attributes:
+        chunks: Chunks whose insights are told apart.
+        scored: Insights that are scored exactly.
+        followed: Insights of followed shows that are told apart.
+    """
+
+    chunks: int
+    scored: int
+    followed: int
+
+
+_DEPTHS = (_Depth(96, 96, 64), _Depth(256, 320, 512), _Depth(1024, 2048, 2048))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """What counts how much; all in the unit of `relevance`, a cosine.
+    """What counts how much.
 
     Attributes:
-        relevance, quality, freshness, follows: Factors of an entry's parts.
-        redundancy: Factor of the cosine to the nearest entry above, taken off (maximal marginal relevance).
+        relevance: Factor of how near an insight is to the best matching interest, in the unit of `Interests`.
+        quality, freshness, follows: Factors of an entry's other parts.
+        popularity: Factor of what many follow, for a reader of whom nothing is known.
+        aversion: Factor of how near it is to what the reader disliked, taken off.
+        redundancy: Factor of the cosine to the nearest entry above, taken off (maximal marginal relevance, Carbonell
+            and Goldstein 1998).
         relevance_floor: Below it nothing is relevant to a reader who has interests, unless they follow the show.
         quality_floor: Below it nothing is sent: a thin day is shorter.
         per_show: Entries of one show at most.
     """
 
     relevance: float = 1.0
-    quality: float = 0.5
+    quality: float = 1.0
     freshness: float = 0.15
     follows: float = 0.2
+    popularity: float = 0.2
+    aversion: float = 0.5
     redundancy: float = 0.5
-    relevance_floor: float = 0.15
-    quality_floor: float = 0.3
+    relevance_floor: float = 0.5
+    quality_floor: float = 0.15
     per_show: int = 2
 
 
@@ -51,15 +101,51 @@ class Insights:
         vectors: (n, d) float32, each of length 1.
         quality: (n,) in [0, 1].
         freshness: (n,) in [0, 1].
-        show: (n,) the show, as a number.
+        popularity: (n,) in [0, 1].
+        show: (n,) the show, as a number from 0.
         cluster: (n,) a number that insights share that say the same.
+        attributes: (n, a) numbers from 0 of whatever a reader may refuse (its show, its topics, its cluster, a word in
+            it), -1 where there are fewer than a.
     """
 
     vectors: Floats
     quality: Floats
     freshness: Floats
+    popularity: Floats
     show: Indices
     cluster: Indices
+    attributes: Indices
+
+    def __len__(self) -> int:
+        return len(self.quality)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interests:
+    """Vectors that readers have, one reader's after the other's.
+
+    How near an insight is to one is `gain` times their cosine less `offset`. That is how an interest is held against
+    the archive: a vague one is near to everything, and what counts is what stands out.
+
+    Attributes:
+        vectors: (k, d) float32, each of length 1.
+        owner: (k,) the reader of each, ascending; a reader may have none.
+        gain: (k,) above 0.
+        offset: (k,).
+    """
+
+    vectors: Floats
+    owner: Indices
+    gain: Floats
+    offset: Floats
+
+    @classmethod
+    def none(cls, dimension: int) -> Interests:
+        """Nobody's."""
+        nothing = np.zeros(0, np.float32)
+        return cls(
+            vectors=np.zeros((0, dimension), np.float32), owner=np.zeros(0, np.int64), gain=nothing, offset=nothing
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,18 +153,21 @@ class Readers:
     """Who chooses: s readers.
 
     Attributes:
-        interests: (k, d) float32, each of length 1: all readers' interests, one reader's after the other's.
-        owner: (k,) the reader of each interest, ascending; a reader may have none.
+        interests: What draws them.
+        aversions: What puts them off.
         size: (s,) entries at most.
-        excluded: (p, 2) pairs (reader, insight) that must not be: muted, or sent before.
+        refused: (p, 2) pairs (reader, attribute): no insight with that attribute, whatever its score.
         follows: (q, 2) pairs (reader, show).
     """
 
-    interests: Floats
-    owner: Indices
+    interests: Interests
+    aversions: Interests
     size: Indices
-    excluded: Indices = field(default_factory=lambda: _NO_PAIRS)
+    refused: Indices = field(default_factory=lambda: _NO_PAIRS)
     follows: Indices = field(default_factory=lambda: _NO_PAIRS)
+
+    def __len__(self) -> int:
+        return len(self.size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,113 +178,470 @@ class Picks:
         reader, insight: (m,) numbers of both.
         rank: (m,) from 1.
         score: (m,) what it was chosen by.
-        relevance: (m,) cosine to the best matching interest; 0 for a reader without any.
+        relevance: (m,) nearness to the best matching interest; 0 for a reader without any.
+        cosine: (m,) the cosine to that interest.
+        aversion: (m,) nearness to what was disliked, not below 0.
         redundancy: (m,) cosine to the nearest entry above, not below 0.
+        follows: (m,) 1 where the reader follows the show, else 0.
         interest: (m,) number of that interest among its reader's own, from 0; -1 where there is none.
     """
 
     reader: Indices
     insight: Indices
     rank: Indices
-    score: Floats
-    relevance: Floats
-    redundancy: Floats
+    score: Doubles
+    relevance: Doubles
+    cosine: Doubles
+    aversion: Doubles
+    redundancy: Doubles
+    follows: Doubles
     interest: Indices
 
 
-def pick_entries(insights: Insights, readers: Readers, weights: Weights | None = None) -> Picks:
+def pick_entries(insights: Insights, readers: Readers, weights: Weights | None = None, device: str = "auto") -> Picks:
     """Choose up to `size` entries for each reader.
 
-    Nothing excluded, nothing below a floor, at most `per_show` of a show, one of a cluster; the best first, each judged
+    Nothing refused, nothing below a floor, at most `per_show` of a show, one of a cluster; the best first, each judged
     against what already stands above it. Equal scores go to the insight that comes first. A reader's entries do not
-    depend on who else is there.
+    depend on who else is there. Memory beyond the arguments does not depend on how many readers there are.
     """
     weights = weights or Weights()
-    parts = [
-        _pick_block(insights, readers, weights, start, min(start + _READERS_AT_ONCE, len(readers.size)))
-        for start in range(0, len(readers.size), _READERS_AT_ONCE)
-        if len(insights.quality)
-    ]
-    names = Picks.__dataclass_fields__
-    floats = ("score", "relevance", "redundancy")
-    empty = {name: np.zeros(0, np.float32 if name in floats else np.int64) for name in names}
-    return Picks(**{name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in names})
+    kept = np.flatnonzero(insights.quality >= weights.quality_floor)
+    if not len(kept) or not len(readers):
+        return _joined([])
+    chooser = _Chooser(insights, kept, weights, _device(device))
+    counts = np.bincount(readers.interests.owner, minlength=len(readers))
+    parts = []
+    for most, members in _alike(counts):
+        columns = max(1, most)
+        at_once = max(1, min(_COLUMNS_AT_ONCE // columns, _CELLS_AT_ONCE // (columns * chooser.padded)))
+        for start in range(0, len(members), at_once):
+            parts += chooser.picks(readers, members[start : start + at_once], most)
+    return _joined(parts)
 
 
-def _pick_block(
-    insights: Insights, readers: Readers, weights: Weights, first: int, last: int
-) -> dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]:
-    relevance, interest = _relevance(insights, readers, first, last)
-    followed = _followed(insights, readers, first, last)
-    has_interests = (interest >= 0).any(axis=1, keepdims=True)
-    base = (
-        weights.relevance * relevance
-        + weights.quality * insights.quality
-        + weights.freshness * insights.freshness
-        + weights.follows * followed
-    ).astype(np.float32)
-    barred = has_interests & (relevance < weights.relevance_floor) & ~followed
-    barred |= insights.quality < weights.quality_floor
-    mine = readers.excluded[(readers.excluded[:, 0] >= first) & (readers.excluded[:, 0] < last)]
-    barred[mine[:, 0] - first, mine[:, 1]] = True
-    base[barred] = -np.inf
+def scored(insights: Insights, readers: Readers, weights: Weights | None = None, device: str = "auto") -> Picks:
+    """Every insight that is above the floors, for the one reader there is, scored before anything stands above it.
 
-    pool = np.argsort(-base, axis=1, kind="stable")[:, :_POOL]
-    score = np.take_along_axis(base, pool, axis=1)
-    shows, clusters, vectors = insights.show[pool], insights.cluster[pool], insights.vectors[pool]
-    redundancy = np.zeros_like(score)
-    of_show = np.zeros(score.shape, np.int64)
-    rows = np.arange(last - first)
-    found = []
-    for rank in range(1, int(readers.size[first:last].max(initial=0)) + 1):
-        current = score - weights.redundancy * redundancy
-        best = np.argmax(current, axis=1)
-        alive = np.isfinite(current[rows, best]) & (rank <= readers.size[first:last])
-        if not alive.any():
-            break
-        who, chosen = rows[alive], best[alive]
-        insight = pool[who, chosen]
-        found.append(
-            {
-                "reader": who + first,
-                "insight": insight,
-                "rank": np.full(len(who), rank, np.int64),
-                "score": current[who, chosen],
-                "relevance": relevance[who, insight],
-                "redundancy": redundancy[who, chosen],
-                "interest": interest[who, insight],
-            }
+    For telling why something was not chosen: refusals, caps and redundancy are left out. The best comes first.
+
+    Raises:
+        ValueError: There is not one reader.
+    """
+    if len(readers) != 1:
+        raise ValueError(f"one reader, not {len(readers)}")
+    free = Readers(
+        interests=readers.interests, aversions=readers.aversions, size=np.ones(1, np.int64), follows=readers.follows
+    )
+    weights = weights or Weights()
+    kept = np.flatnonzero(insights.quality >= weights.quality_floor)
+    if not len(kept):
+        return _joined([])
+    chooser = _Chooser(insights, kept, weights, _device(device))
+    return chooser.everything(free, len(readers.interests.owner))
+
+
+def _device(device: str) -> str:
+    import torch  # noqa: PLC0415 - takes seconds, and definitions must load without it
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _alike(counts: Indices) -> Iterator[tuple[int, Indices]]:
+    """Readers by how many interests they have, 0, 1, 2, 4, 8 and so on at most: (that number, the readers)."""
+    most = np.where(counts > 0, 2 ** np.ceil(np.log2(np.maximum(counts, 1))).astype(np.int64), 0)
+    # Three is what most readers have, and a quarter of the product would be for nothing.
+    most[counts == 3] = 3
+    for number in np.unique(most):
+        yield int(number), np.flatnonzero(most == number)
+
+
+def _on_grid(vectors: Floats) -> Floats:
+    return np.round(vectors * _GRID).astype(np.float32) / np.float32(_GRID)
+
+
+@dataclass(frozen=True)
+class _Own:
+    """The interests of a block of b readers, padded to j each: vectors (b, j, d), gain and offset (b, j)."""
+
+    vectors: torch.Tensor
+    gain: torch.Tensor
+    offset: torch.Tensor
+
+
+class _Chooser:
+    """Today's insights, ready to be chosen from.
+
+    They stand in the order of what they have without a reader (`static`), so that the 8 of a chunk differ little in it
+    and one bound serves all.
+    """
+
+    def __init__(self, insights: Insights, kept: Indices, weights: Weights, device: str) -> None:
+        import torch  # noqa: PLC0415
+
+        from podbrief_assets.transcripts.engine import has_bfloat16  # noqa: PLC0415
+
+        self.weights, self.device = weights, device
+        static = (
+            weights.quality * insights.quality.astype(np.float64)
+            + weights.freshness * insights.freshness.astype(np.float64)
+        )[kept]
+        order = kept[np.argsort(-static, kind="stable")]
+        self.n = len(order)
+        self.padded = -(-self.n // _CHUNK) * _CHUNK
+        self.precision = "bfloat16" if has_bfloat16(device) else "float32"
+
+        def column(values: npt.NDArray[Any], fill: float, dtype: torch.dtype) -> torch.Tensor:
+            # One row more than the padding: what stands for “nobody” where a reader has fewer candidates.
+            row = torch.full((self.padded + 1, *values.shape[1:]), fill, dtype=dtype)
+            row[: self.n] = torch.from_numpy(np.ascontiguousarray(values[order])).to(dtype)
+            return row.to(device)
+
+        self.insight = column(np.arange(len(insights)), len(insights), torch.int64)
+        self.vectors = column(_on_grid(insights.vectors), 0.0, torch.float32)
+        self.static = column(
+            weights.quality * insights.quality.astype(np.float64)
+            + weights.freshness * insights.freshness.astype(np.float64),
+            -np.inf,
+            torch.float64,
         )
-        vector = vectors[rows, best]
-        near = np.round(np.einsum("spd,sd->sp", vectors, vector), 5)
-        redundancy = np.maximum(redundancy, near)
-        of_show += shows == shows[rows, best][:, None]
-        score[(clusters == clusters[rows, best][:, None]) | (of_show >= weights.per_show)] = -np.inf
-        score[rows, best] = -np.inf
-    if not found:
-        return {name: np.zeros(0, np.int64) for name in Picks.__dataclass_fields__}
-    joined = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        self.popularity = column(insights.popularity.astype(np.float64), 0.0, torch.float64)
+        self.show = column(insights.show, -1, torch.int64)
+        self.cluster = column(insights.cluster, -1, torch.int64)
+        self.attributes = column(insights.attributes, -1, torch.int64)
+        self.attribute_count = int(insights.attributes.max(initial=-1)) + 1
+        self.quick = self.vectors[: self.padded].to(getattr(torch, self.precision))
+        self.chunk_static = self.static[: self.padded].view(-1, _CHUNK)[:, 0].to(torch.float32)
+        # Of each show, where its insights stand: all of them in one line, and where each show's begin.
+        shows = self.show[: self.n].cpu().numpy()
+        self.by_show = torch.from_numpy(np.argsort(shows, kind="stable")).to(device)
+        self.show_start = torch.from_numpy(
+            np.searchsorted(np.sort(shows), np.arange(int(insights.show.max(initial=-1)) + 2))
+        ).to(device)
+
+    def picks(
+        self, readers: Readers, members: Indices, most: int, pool: int = 0, level: int = 0
+    ) -> list[dict[str, npt.NDArray[Any]]]:
+        """The entries of the readers `members`, who have at most `most` interests each.
+
+        Args:
+            pool: Which of `_POOLS` they are chosen from.
+            level: Which of `_DEPTHS` the highest scores are looked for with.
+        """
+        size = _POOLS[pool] if pool < len(_POOLS) else self.padded
+        while level < len(_DEPTHS) and _DEPTHS[level].scored < size:
+            level += 1
+        depth = _DEPTHS[level] if level < len(_DEPTHS) else _Depth(self.padded, 2 * self.padded, self.padded)
+        found: list[dict[str, npt.NDArray[Any]]] = []
+        # Closer looks take more memory for each reader, and few need them.
+        at_once = len(members) if level == 0 else max(1, _PLACES_AT_ONCE // min(depth.scored, self.padded))
+        for start in range(0, len(members), at_once):
+            block = members[start : start + at_once]
+            own = self._own(readers.interests, block, most)
+            follows = self._pairs(readers.follows, block, int(self.show_start.shape[0]) - 1)
+            place, bound = self._likely(own, follows, depth)
+            entries, unsure, short = self._greedy(readers, block, own, place, bound, follows, size)
+            found += entries
+            if len(unsure):
+                found += self.picks(readers, block[unsure], most, pool, level + 1)
+            if len(short):
+                found += self.picks(readers, block[short], most, pool + 1, level)
+        return found
+
+    def everything(self, readers: Readers, most: int) -> Picks:
+        """All insights above the floors, for the one reader."""
+        import torch  # noqa: PLC0415
+
+        members = np.zeros(1, np.int64)
+        own = self._own(readers.interests, members, most)
+        pool = torch.arange(self.n, device=self.device)[None]
+        follows = self._pairs(readers.follows, members, int(self.show_start.shape[0]) - 1)
+        parts = self._parts(own, self._own(readers.aversions, members), pool, follows)
+        place = torch.argsort(parts["score"], dim=1, descending=True, stable=True)[0]
+        place = place[torch.isfinite(parts["score"][0, place])]
+        picked = {name: values[0, place].cpu().numpy() for name, values in parts.items()}
+        return Picks(
+            reader=np.zeros(len(place), np.int64),
+            insight=self.insight[place].cpu().numpy(),
+            rank=np.arange(1, len(place) + 1),
+            redundancy=np.zeros(len(place)),
+            **picked,
+        )
+
+    def _own(self, interests: Interests, members: Indices, most: int | None = None) -> _Own:
+        """The interests of `members`; the missing ones have length 0 and are infinitely far from everything."""
+        import torch  # noqa: PLC0415
+
+        begin = np.searchsorted(interests.owner, members)
+        count = np.searchsorted(interests.owner, members, side="right") - begin
+        most = int(count.max(initial=0)) if most is None else most
+        place = begin[:, None] + np.arange(most)
+        missing = np.arange(most) >= count[:, None]
+        place[missing] = 0
+        if not len(interests.owner):
+            shape = (len(members), most)
+            vectors, gain, offset = np.zeros((*shape, interests.vectors.shape[1]), np.float32), *[np.zeros(shape)] * 2
+        else:
+            vectors = _on_grid(interests.vectors[place])
+            gain, offset = (values[place].astype(np.float64) for values in (interests.gain, interests.offset))
+        vectors[missing], gain[missing], offset[missing] = 0.0, 0.0, np.inf
+        return _Own(*(torch.from_numpy(np.ascontiguousarray(one)).to(self.device) for one in (vectors, gain, offset)))
+
+    def _likely(self, own: _Own, follows: torch.Tensor, depth: _Depth) -> tuple[torch.Tensor, torch.Tensor]:
+        """Where each reader's likeliest insights stand, (b, scored), and what nothing else can score above, (b,)."""
+        import torch  # noqa: PLC0415
+
+        readers, most, _ = own.vectors.shape
+        near = self._near(own)
+        margin = (own.gain * _ROUNDING[self.precision]).amax(1) if most else torch.zeros(readers, dtype=torch.float64)
+        margin = margin.to(self.device, torch.float32)
+        floor = self.weights.relevance_floor - margin[:, None]
+
+        def quick(place: torch.Tensor, nearness: torch.Tensor | None, bonus: float) -> torch.Tensor:
+            """About what the insights at `place` score, where they are that near."""
+            if nearness is None:
+                return self.static[place].to(torch.float32) + bonus
+            return self.weights.relevance * nearness + self.static[place].to(torch.float32) + bonus
+
+        places, scores = [], []
+        rest = torch.full((readers,), -torch.inf, device=self.device)
+        if near is None:
+            general = self.static + self.weights.popularity * self.popularity
+            taken = min(depth.scored, self.n)
+            best, place = general[: self.n].to(torch.float32).topk(min(taken + 1, self.n))
+            if self.n > taken:
+                rest = best[taken].expand(readers)
+            places.append(place[:taken].expand(readers, -1))
+            scores.append(best[:taken].expand(readers, -1))
+        else:
+            offset = own.offset.T.to(torch.float32)
+            nearest = near.view(-1, _CHUNK, most * readers).amax(1).to(torch.float32)
+            nearest = (nearest.view(-1, most, readers) - offset).amax(1).T
+            bound = torch.where(nearest >= floor, self.weights.relevance * nearest + self.chunk_static, -torch.inf)
+            taken = min(depth.chunks, bound.shape[1])
+            bounds, chunk = bound.contiguous().topk(min(taken + 1, bound.shape[1]), dim=1)
+            if bounds.shape[1] > taken:
+                rest = bounds[:, taken]
+            place = (chunk[:, :taken, None] * _CHUNK + torch.arange(_CHUNK, device=self.device)).reshape(readers, -1)
+            nearness = self._nearness(near, own, place)
+            places.append(place)
+            scores.append(quick(place, nearness, 0.0).masked_fill(nearness < floor, -torch.inf))
+        followed, cut_off = self._of_followed(follows, depth.followed)
+        if followed is not None:
+            known = None if near is None else self._nearness(near, own, followed)
+            # Twice for a reader of whom nothing is known: once as one of the day's best, once as one of their show's.
+            bonus = self.weights.follows + (self.weights.popularity if near is None else 0.0)
+            places.append(followed)
+            scores.append(quick(followed, known, bonus))
+        place, score = torch.cat(places, dim=1), torch.cat(scores, dim=1)
+        taken = min(depth.scored, score.shape[1])
+        best, which = score.topk(min(taken + 1, score.shape[1]), dim=1)
+        if best.shape[1] > taken:
+            rest = torch.maximum(rest, best[:, taken])
+        chosen = place.gather(1, which[:, :taken]).masked_fill(torch.isneginf(best[:, :taken]), self.padded)
+        # A float32 sum of a few numbers of about 1 is off by less than the last term.
+        limit = rest.to(torch.float64) + self.weights.relevance * margin.to(torch.float64) + 1e-5
+        return self._once(chosen), limit.masked_fill(cut_off, torch.inf)
+
+    def _near(self, own: _Own) -> torch.Tensor | None:
+        """About `gain` times the cosine of every insight to every interest, (padded, j * b); None without interests.
+
+        A column is an interest: the first ones of all readers, then the second ones, and so on.
+        """
+        import torch  # noqa: PLC0415
+
+        if not own.vectors.shape[1]:
+            return None
+        scaled = (own.vectors * own.gain[..., None].to(torch.float32)).transpose(0, 1).flatten(0, 1)
+        return self.quick @ scaled.to(self.quick.dtype).T
+
+    def _nearness(self, near: torch.Tensor, own: _Own, place: torch.Tensor) -> torch.Tensor:
+        """About how near the insights at `place` (b, m) are to the best matching interest of each reader."""
+        import torch  # noqa: PLC0415
+
+        readers, most, _ = own.vectors.shape
+        at = place.clamp(max=self.padded - 1) * (most * readers) + torch.arange(readers, device=self.device)[:, None]
+        found = torch.full(place.shape, -torch.inf, device=self.device)
+        for number in range(most):
+            cosines = near.view(-1)[at + number * readers].to(torch.float32)
+            found = torch.maximum(found, cosines - own.offset[:, number : number + 1].to(torch.float32))
+        return found
+
+    def _pairs(self, pairs: Indices, members: Indices, width: int) -> torch.Tensor:
+        """Pairs (reader, number below `width`) as a table of yes and no, (b, width + 1); the last column is no."""
+        import torch  # noqa: PLC0415
+
+        table = np.zeros((len(members), width + 1), np.bool_)
+        if len(pairs):
+            row = np.searchsorted(members, pairs[:, 0])
+            row[row == len(members)] = 0
+            mine = (members[row] == pairs[:, 0]) & (pairs[:, 1] >= 0) & (pairs[:, 1] < width)
+            table[row[mine], pairs[mine, 1]] = True
+        return torch.from_numpy(table).to(self.device)
+
+    def _of_followed(self, follows: torch.Tensor, most: int) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """Where insights of followed shows stand, (b, at most `most`), and whether some of a reader's are left out."""
+        import torch  # noqa: PLC0415
+
+        reader, show = follows.nonzero(as_tuple=True)
+        length = self.show_start[show + 1] - self.show_start[show]
+        total = torch.zeros(len(follows), dtype=torch.int64, device=self.device).index_add_(0, reader, length)
+        widest = int(total.max()) if len(total) else 0
+        if not widest:
+            return None, total > most
+        owner = reader.repeat_interleave(length)
+        first = (length.cumsum(0) - length).repeat_interleave(length)
+        place = self.by_show[
+            self.show_start[show].repeat_interleave(length) + torch.arange(len(owner), device=self.device) - first
+        ]
+        # In each reader's line the best first: `place` is the order of what an insight has without a reader.
+        order = torch.argsort(owner * (self.padded + 1) + place)
+        owner, place = owner[order], place[order]
+        begin = total.cumsum(0) - total
+        column = torch.arange(len(owner), device=self.device) - begin[owner]
+        kept = column < most
+        table = torch.full((len(follows), min(widest, most)), self.padded, dtype=torch.int64, device=self.device)
+        table[owner[kept], column[kept]] = place[kept]
+        return table, total > most
+
+    def _once(self, place: torch.Tensor) -> torch.Tensor:
+        """`place` sorted, what stands there twice once."""
+        import torch  # noqa: PLC0415
+
+        place = place.sort(dim=1).values
+        again = torch.zeros_like(place, dtype=torch.bool)
+        again[:, 1:] = place[:, 1:] == place[:, :-1]
+        return place.masked_fill(again, self.padded)
+
+    def _parts(
+        self,
+        own: _Own,
+        aversions: _Own,
+        pool: torch.Tensor,
+        follows: torch.Tensor,
+        vectors: torch.Tensor | None = None,
+    ) -> dict[str, torch.Tensor]:
+        """The parts of the score of each of the pool, and their sum; it is minus infinity below the relevance floor."""
+        import torch  # noqa: PLC0415
+
+        vectors = self.vectors[pool] if vectors is None else vectors
+        known = ~torch.isinf(own.offset).all(1) if own.offset.shape[1] else torch.zeros(len(pool), dtype=torch.bool)
+        known = known.to(self.device)[:, None]
+        cosines = torch.bmm(vectors, own.vectors.transpose(1, 2)).to(torch.float64)
+        relevance = torch.zeros(pool.shape, dtype=torch.float64, device=self.device)
+        cosine, interest = torch.zeros_like(relevance), torch.full_like(pool, -1)
+        if own.offset.shape[1]:
+            nearness = own.gain[:, None] * cosines - own.offset[:, None]
+            best, interest = nearness.max(dim=2)
+            relevance = torch.where(known, best, 0.0)
+            cosine = torch.where(known, cosines.gather(2, interest[..., None])[..., 0], 0.0)
+            interest = torch.where(known, interest, -1)
+        aversion = torch.zeros_like(relevance)
+        if aversions.offset.shape[1]:
+            off = torch.bmm(vectors, aversions.vectors.transpose(1, 2)).to(torch.float64)
+            aversion = (aversions.gain[:, None] * off - aversions.offset[:, None]).amax(2).clamp(min=0.0)
+        followed = follows.gather(1, self.show[pool] % follows.shape[1]).to(torch.float64)
+        weights = self.weights
+        score = (
+            weights.relevance * relevance
+            + self.static[pool]
+            + torch.where(known, 0.0, weights.popularity * self.popularity[pool])
+            + weights.follows * followed
+            - weights.aversion * aversion
+        )
+        beside = known & (relevance < weights.relevance_floor) & (followed == 0)
+        return {
+            "score": score.masked_fill(beside, -torch.inf),
+            "relevance": relevance,
+            "cosine": cosine,
+            "aversion": aversion,
+            "follows": followed,
+            "interest": interest,
+        }
+
+    def _greedy(
+        self,
+        readers: Readers,
+        members: Indices,
+        own: _Own,
+        place: torch.Tensor,
+        bound: torch.Tensor,
+        follows: torch.Tensor,
+        size: int,
+    ) -> tuple[list[dict[str, npt.NDArray[Any]]], Indices, Indices]:
+        """Choose from the `size` highest scores.
+
+        Returns:
+            The entries of those who have theirs; the positions in `members` of those for whom something that is not at
+            `place` may be among the highest, and of those who need more than `size` to choose from.
+        """
+        import torch  # noqa: PLC0415
+
+        vectors = self.vectors[place]
+        parts = self._parts(own, self._own(readers.aversions, members), place, follows, vectors)
+        score = parts["score"]
+        if len(readers.refused):
+            refused = self._pairs(readers.refused, members, self.attribute_count)
+            row = torch.arange(len(place), device=self.device)[:, None, None]
+            score = score.masked_fill(refused[row, self.attributes[place]].any(2), -torch.inf)
+        # The highest scores; equal ones go to the insight that comes first.
+        first = self.insight[place].argsort(dim=1)
+        order = first.gather(1, score.gather(1, first).argsort(dim=1, descending=True, stable=True))
+        there = torch.isfinite(score).sum(1)
+        pool = order[:, :size]
+        lowest = score.gather(1, pool[:, -1:])[:, 0] if pool.shape[1] == size else torch.full_like(bound, -torch.inf)
+        sure = torch.isneginf(bound) | (lowest > bound)
+        # Nobody has more to choose from than everything.
+        whole = torch.isneginf(bound) & (there <= size)
+
+        rows = torch.arange(len(pool), device=self.device)
+        score, where = score.gather(1, pool), place.gather(1, pool)
+        vectors = vectors[rows[:, None], pool]
+        wanted = torch.from_numpy(readers.size[members]).to(self.device)
+        show, cluster = self.show[where], self.cluster[where]
+        redundancy = torch.zeros_like(score)
+        of_show = torch.zeros_like(pool)
+        short = torch.zeros_like(sure)
+        picked: list[tuple[torch.Tensor, ...]] = []
+        for rank in range(1, int(wanted.max()) + 1):
+            current = score - self.weights.redundancy * redundancy
+            # Of equals the first: `max` alone promises none.
+            highest = current.amax(1)
+            best = (current == highest[:, None]).to(torch.int8).argmax(1)
+            alive = (rank <= wanted) & torch.isfinite(highest)
+            short |= (rank <= wanted) & ~alive & ~whole
+            if not bool(alive.any()):
+                break
+            picked.append((rows[alive], best[alive], highest[alive], redundancy[rows[alive], best[alive]]))
+            near = torch.bmm(vectors, vectors[rows, best][..., None])[..., 0].to(torch.float64)
+            redundancy = torch.maximum(redundancy, near)
+            of_show += show == show[rows, best][:, None]
+            gone = (cluster == cluster[rows, best][:, None]) | (of_show >= self.weights.per_show)
+            score = score.masked_fill(gone, -torch.inf)
+            score[rows, best] = -torch.inf
+        done = (sure & ~short).cpu().numpy()
+        found = []
+        for rank, (reader, entry, high, redundant) in enumerate(picked, start=1):
+            who = reader.cpu().numpy()
+            kept = done[who]
+            part = {name: values[reader, pool[reader, entry]] for name, values in parts.items() if name != "score"}
+            columns = {"insight": self.insight[where[reader, entry]], "score": high, "redundancy": redundant, **part}
+            found.append(
+                {
+                    "reader": members[who[kept]],
+                    "rank": np.full(int(kept.sum()), rank, np.int64),
+                    **{name: values.cpu().numpy()[kept] for name, values in columns.items()},
+                }
+            )
+        return found, np.flatnonzero((~sure).cpu().numpy()), np.flatnonzero((sure & short).cpu().numpy())
+
+
+def _joined(parts: Sequence[dict[str, npt.NDArray[Any]]]) -> Picks:
+    whole = {"reader", "insight", "rank", "interest"}
+    names = Picks.__dataclass_fields__
+    empty = {name: np.zeros(0, np.int64 if name in whole else np.float64) for name in names}
+    joined = {name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in names}
     order = np.lexsort((joined["rank"], joined["reader"]))
-    return {name: values[order] for name, values in joined.items()}
-
-
-def _relevance(insights: Insights, readers: Readers, first: int, last: int) -> tuple[Floats, Indices]:
-    """Cosine to each reader's best matching interest and its number, (readers, n) both; 0 and -1 without interests."""
-    n = len(insights.quality)
-    relevance = np.zeros((last - first, n), np.float32)
-    interest = np.full((last - first, n), -1, np.int64)
-    begin, end = np.searchsorted(readers.owner, [first, last])
-    # Rounded, because a matrix product's last digits depend on the shape of the block that a reader happens to be in.
-    cosines = np.round(readers.interests[begin:end] @ insights.vectors.T, 5)
-    for reader in np.unique(readers.owner[begin:end]):
-        own = slice(*(np.searchsorted(readers.owner, [reader, reader + 1]) - begin))
-        interest[reader - first] = np.argmax(cosines[own], axis=0)
-        relevance[reader - first] = np.max(cosines[own], axis=0)
-    return relevance, interest
-
-
-def _followed(insights: Insights, readers: Readers, first: int, last: int) -> npt.NDArray[np.bool_]:
-    followed = np.zeros((last - first, len(insights.quality)), bool)
-    for reader, show in readers.follows[(readers.follows[:, 0] >= first) & (readers.follows[:, 0] < last)]:
-        followed[reader - first] |= insights.show == show
-    return followed
+    return Picks(**{name: values[order] for name, values in joined.items()})

@@ -25,17 +25,29 @@ class Settled:
         valid: Rows that keep every rule, with the contract's columns in its order.
         rejected: Rows that break one, with the names of the rules in `rule`.
         counts: How many rows broke each rule.
+        stored: The rows that keep every rule where they are too many for memory; `valid` has none then.
     """
 
     table: Table
     valid: pl.DataFrame
     rejected: pl.DataFrame
     counts: dict[str, int] = field(default_factory=dict)
+    stored: pl.LazyFrame | None = None
+
+    @property
+    def rows(self) -> pl.LazyFrame:
+        """The rows that keep every rule, wherever they are."""
+        return self.valid.lazy() if self.stored is None else self.stored
 
     @property
     def keeps_contract(self) -> bool:
         """Whether few enough rows broke a rule for the rest to be believed."""
-        return rejected_share(len(self.valid), len(self.rejected)) <= self.table.max_rejected
+        return rejected_share(self.kept, len(self.rejected)) <= self.table.max_rejected
+
+    @property
+    def kept(self) -> int:
+        """How many rows keep every rule."""
+        return int(self.rows.select(pl.len()).collect().item())
 
 
 def rejected_share(kept: int, rejected: int) -> float:

@@ -58,18 +58,18 @@ class LakeIOManager(dg.ConfigurableIOManager):
         lake, table = Lake(UPath(self.root)), obj.table
         if table.layout == "day":
             days = partitions.to_days(context.asset_partition_keys)
-            strays = obj.valid.filter(~pl.col("date").is_in(days))
-            if len(strays):
-                raise dg.Failure(f"{table.name} returned {len(strays)} rows of days that it was not asked for")
+            strays = obj.rows.filter(~pl.col("date").is_in(days)).select(pl.len()).collect().item()
+            if strays:
+                raise dg.Failure(f"{table.name} returned {strays} rows of days that it was not asked for")
             paths = [self._replace(lake, obj, day) for day in days]
         else:
             paths = [self._replace(lake, obj, None)]
         context.add_output_metadata(
             {
-                "dagster/row_count": len(obj.valid),
+                "dagster/row_count": obj.kept,
                 "bytes": sum(path.stat().st_size for path in paths),
                 "path": dg.MetadataValue.path(str(paths[0] if len(paths) == 1 else paths[0].parent.parent)),
-                "preview": dg.MetadataValue.md(_preview(obj.valid)),
+                "preview": dg.MetadataValue.md(_preview(obj.rows.head(_PREVIEW_ROWS).collect())),
             }
         )
 
@@ -81,7 +81,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
             lake.write(table, rejected, day, rejected=True)
         else:
             lake.clear_rejected(table, day)
-        return lake.write(table, settled.valid.filter(of_day), day)
+        return lake.write(table, settled.rows.filter(of_day), day)
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """The input's rows: of the partitions that Dagster maps to, else the whole table."""
@@ -153,7 +153,7 @@ def table_result(settled: Settled, metadata: Mapping[str, Any] | None = None) ->
     return dg.MaterializeResult(
         asset_key=settled.table.name,
         value=settled,
-        check_results=[contract_verdict(settled.table, len(settled.valid), rejected, settled.counts)],
+        check_results=[contract_verdict(settled.table, settled.kept, rejected, settled.counts)],
         metadata={**(metadata or {}), "rejected": rejected},
     )
 

@@ -61,6 +61,11 @@ class Home:
         return self.cache / "embeddings"
 
     @property
+    def brief_ranges(self) -> UPath:
+        """Briefs of the day that is being made, in ranges of subscribers."""
+        return self.cache / "briefs"
+
+    @property
     def suppression_key(self) -> Path:
         """The key of the list of who was forgotten."""
         return self.root / "suppression.key"

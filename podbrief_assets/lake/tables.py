@@ -505,16 +505,29 @@ class UserBriefs(_Dated):
     link = _text("Address that plays from there, else the episode's page.")
     score = dy.Float64(
         nullable=False,
-        description="What the choice was made by: `relevance`, `quality` and `freshness`, weighted, less `redundancy`.",
+        description="What the choice was made by: `relevance`, `quality`, `freshness` and `follows`, weighted, less "
+        "`aversion` and `redundancy`.",
     )
-    relevance = dy.Float64(nullable=False, description="Nearness to the subscriber's best matching interest.")
+    relevance = dy.Float64(
+        nullable=False,
+        description="Nearness to the best matching interest, in units of four deviations of what is usual for it; 0 "
+        "for a subscriber of whom nothing is known.",
+    )
+    cosine = dy.Float64(nullable=True, description="The cosine to that interest; null in briefs of earlier versions.")
+    aversion = dy.Float64(nullable=True, description="Nearness to what the subscriber disliked, in the same units.")
     quality = _fraction("The insight's quality.")
     freshness = _fraction("1 for the day itself, less for the days before.")
     redundancy = dy.Float64(nullable=False, description="Nearness to what stands above it in the brief.")
+    follows = dy.Bool(nullable=True, description="Whether the subscriber follows the show.")
     interest = dy.Int64(
         nullable=True,
         min=1,
         description="Which of the subscriber's interests it matches best, by number; their words stay out of the lake.",
+    )
+    liked = dy.Int64(
+        nullable=True,
+        min=1,
+        description="Where it matches best what the subscriber liked: how many liked insights make up that subject.",
     )
     reason = _required("The part of the score that decided, in words.")
     also_heard_on = dy.List(

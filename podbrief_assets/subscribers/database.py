@@ -486,6 +486,20 @@ def snapshot(session: Session, as_of: dt.datetime, *, newcomers: bool = False) -
     return [SubscriberSnapshot(**_said(row.subscriber_id, row, wishes)) for row in settings]
 
 
+def muted_words(session: Session, as_of: dt.datetime) -> list[tuple[str, str]]:
+    """(subscriber, word) for every name and word that somebody muted as of `as_of`; of newcomers, when they came."""
+    moment = case(
+        (SubscriberRow.created_at > literal(as_of, Moment()), SubscriberRow.created_at), else_=literal(as_of, Moment())
+    )
+    rows = session.execute(
+        select(WishRow.subscriber_id, WishRow.value)
+        .join(SubscriberRow, SubscriberRow.subscriber_id == WishRow.subscriber_id)
+        .where(WishRow.kind == "muted_word", _holds(WishRow, moment))
+        .order_by(WishRow.subscriber_id, WishRow.position)
+    )
+    return [(subscriber_id, word) for subscriber_id, word in rows]
+
+
 def interests_ever(session: Session, subscriber_id: str) -> list[tuple[str, ...]]:
     """Each list of interests that any snapshot could have had of a subscriber, in their order of time."""
     rows = session.execute(

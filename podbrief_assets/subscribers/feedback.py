@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from podbrief_assets.database import Base, Moment
@@ -95,14 +95,14 @@ def record(session: Session, subscriber_id: str, insight_id: str, kind: Kind, no
     return True
 
 
-def as_of(session: Session, moment: dt.datetime) -> list[Feedback]:
+def as_of(session: Session, moment: dt.datetime, *, since: dt.datetime | None = None) -> list[Feedback]:
     """What everyone had said by `moment`: one entry for each subscriber and insight, in the order of these.
 
-    The same `moment` gives the same answer whenever it is asked.
+    The same `moment` gives the same answer whenever it is asked. What was said before `since` is left out.
     """
     rows = session.execute(
         select(FeedbackRow.subscriber_id, FeedbackRow.insight_id, FeedbackRow.kind, FeedbackRow.at)
-        .where(FeedbackRow.at <= moment)
+        .where(FeedbackRow.at <= moment, true() if since is None else FeedbackRow.at >= since)
         .order_by(FeedbackRow.subscriber_id, FeedbackRow.insight_id, FeedbackRow.feedback_id)
     )
     said: dict[tuple[str, str], Feedback] = {}

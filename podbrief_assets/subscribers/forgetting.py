@@ -69,11 +69,13 @@ class Places:
 
     Attributes:
         vectors: The cache's section that holds vectors of interests.
+        briefs: The folder of the cache with ranges of briefs: of many people each, and soon made again.
         outbox: The folder of mails.
     """
 
     lake: Lake
     vectors: Cache
+    briefs: UPath | Path
     outbox: UPath | Path
 
 
@@ -139,6 +141,9 @@ def finish(engine: Engine, places: Places, *, now: dt.datetime | None = None) ->
         if rows := _remove(places.lake, file, who):
             erased.rows[table] += rows
             erased.files += 1
+    briefs = UPath(places.briefs)
+    for part in list(briefs.glob("*/*.parquet")) if briefs.exists() else []:
+        part.unlink(missing_ok=True)
     for one in noted:
         for mail in list(_mails(places.outbox, one.subscriber_id)):
             mail.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from upath import UPath
 
-from podbrief_assets.briefs.assets import heard_elsewhere
+from podbrief_assets.briefs.news import heard_elsewhere
 from podbrief_assets.lake.storage import Lake
 from podbrief_assets.lake.tables import TABLES
 

@@ -64,7 +64,12 @@ def filled(name: str, who: str, day: dt.date, **columns: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
-    return Places(lake=Lake(UPath(tmp_path / "lake")), vectors=Cache(tmp_path / "cache"), outbox=tmp_path / "outbox")
+    return Places(
+        lake=Lake(UPath(tmp_path / "lake")),
+        vectors=Cache(tmp_path / "cache"),
+        briefs=tmp_path / "briefs",
+        outbox=tmp_path / "outbox",
+    )
 
 
 @pytest.fixture
@@ -100,6 +105,9 @@ def people(engine: Engine, places: Places) -> dict[str, str]:
             folder = Path(str(places.outbox)) / str(day)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{one}.eml").write_text(f"To: {name}@example.org")
+    made = Path(str(places.briefs)) / str(DAYS[0])
+    made.mkdir(parents=True)
+    (made / "range.parquet").write_bytes(b"briefs of many")
     return who
 
 
@@ -135,6 +143,7 @@ def test_nothing_is_left_of_who_is_forgotten_and_everything_of_the_others(
     tables = ("subscribers", "user_briefs", "brief_deliveries")
     assert erased.rows == dict.fromkeys(tables, 3) | {f"{name}_rejected": 1 for name in tables}
     assert (erased.files, erased.mails, erased.vectors) == (12, 3, 3)
+    assert not list(Path(str(places.briefs)).rglob("*.parquet")), "they are soon made again"
     with session(engine, read_only=True) as transaction:
         assert [one.address for one in list_subscribers(transaction)] == ["ben@example.org"]
         assert [one.subscriber_id for one in snapshot(transaction, MONDAY)] == [people["ben"]]
