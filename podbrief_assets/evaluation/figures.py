@@ -17,7 +17,16 @@ from podbrief_assets.errors import PermanentFailure
 LABELS = Path(__file__).parent / "labels"
 
 # Section by section, in the pipeline's order; the modules are imported when they are asked for.
-SECTIONS: tuple[str, ...] = ("sponsors", "passages", "excerpts", "grounding", "embeddings", "duplicates", "related")
+SECTIONS: tuple[str, ...] = (
+    "sponsors",
+    "passages",
+    "excerpts",
+    "grounding",
+    "embeddings",
+    "duplicates",
+    "related",
+    "scores",
+)
 
 
 Form = Literal["share", "count", "number"]

@@ -214,6 +214,19 @@ def rarity(word: str) -> float:
     return 1.0 if rank is None else math.log(rank) / math.log(len(ranks) + 1)
 
 
+def expected_share(word: str) -> float:
+    """What share of all spoken words a folded word is expected to be, by Zipf's law: 1 / rank, scaled to add up to 1.
+
+    A word outside the list of common words is expected as often as the first one beyond its end.
+    """
+    return math.exp(-rarity(word) * math.log(len(_ranks()) + 1)) / _shares()
+
+
+@functools.cache
+def _shares() -> float:
+    return sum(1 / rank for rank in _ranks().values())
+
+
 def _stems(word: str) -> Iterable[str]:
     if word.endswith("'s"):
         yield word[:-2]

@@ -446,12 +446,22 @@ class InsightScores(_Dated):
     """How good each insight is, from named parts, and what it repeats."""
 
     insight_id = _key("The insight.")
-    quality = _fraction("The parts, weighted.")
+    quality = _fraction("The chance that a careful reader finds it worth the line, as far as the parts tell.")
     specificity = _fraction("Names and numbers, against the insight's length.")
-    evidence = _fraction("Signs of a mechanism, a comparison or a quantity.")
+    evidence = _fraction("Signs of a cause, a condition, a finding or a quantity.")
     self_containedness = _fraction("Absence of words that point outside the insight.")
     novelty = _fraction("Distance to the nearest insight of the 30 days before.")
+    surprise = _fraction(
+        "How little the insights of the 30 days before let one expect its words; null in old days.",
+        nullable=True,
+    )
+    lasting = _fraction(
+        "Whether it will matter in a week: causes and generalisations against days, releases, promotion, lives and "
+        "stories; null in old days.",
+        nullable=True,
+    )
     prominence = _fraction("How close it is to what the whole episode is about.")
+    judge = _fraction("How much a second language model thinks it worth; null where none was asked.", nullable=True)
     duplicate_of = _text("The insight that it repeats; null where it is the first to say it.")
     duplicate_similarity = dy.Float64(nullable=True, description="How similar the two are, where it repeats one.")
     contrary_to = dy.List(

@@ -21,6 +21,7 @@ from podbrief_assets.lake.tables import TABLES
 from podbrief_assets.scores import duplicates, related, signals
 from podbrief_assets.scores.archive import Archive, vectors_of
 from podbrief_assets.scores.neighbours import nearest
+from podbrief_assets.scores.quality import quality
 
 GROUP = "scores"
 _REMEMBERED = 30  # days: what was said before that is worth saying again
@@ -36,7 +37,7 @@ def insight_scores(
 ) -> TableResult:
     """Score the day's insights, and find what they repeat of the 30 days before and of one another."""
     day = dt.date.fromisoformat(context.partition_key)
-    today = _with_vectors(insight_candidates, insight_embeddings, *_SCORED, "centrality", "date")
+    today = _with_vectors(insight_candidates, insight_embeddings, *_SCORED, "centrality", "kind", "date")
     earlier = [day - dt.timedelta(days=back) for back in range(1, _REMEMBERED + 1)]
     before = _with_vectors(
         lake.lake.scan("insight_candidates", earlier), lake.lake.scan("insight_embeddings", earlier), *_SCORED
@@ -48,7 +49,10 @@ def insight_scores(
         "evidence": signals.evidence(today["text"]),
         "self_containedness": signals.self_containedness(today["text"]),
         "novelty": signals.novelty(nearest_before),
+        "surprise": signals.surprise(today["text"], today["names"], signals.background(before.lazy())),
+        "lasting": signals.lasting(today["text"]),
         "prominence": today["centrality"],
+        "judge": _judged(today, insight_candidates),
     }
     settled = dict(lake.lake.scan("insight_scores", earlier).select("insight_id", "duplicate_of").collect().iter_rows())
     found = duplicates.compare(_claims(today, {}), new_vectors, _claims(before, settled), old_vectors)
@@ -56,7 +60,7 @@ def insight_scores(
     scores = pl.DataFrame(
         {
             "insight_id": today["insight_id"],
-            "quality": signals.quality(parts),
+            "quality": quality(parts),
             **parts,
             "duplicate_of": pl.Series([one.duplicate_of for one in found], dtype=pl.String),
             "duplicate_similarity": pl.Series([one.similarity for one in found], dtype=pl.Float64),
@@ -71,6 +75,8 @@ def insight_scores(
             "contraries": sum(bool(one.contrary_to) for one in found),
             "compared_with": len(before),
             "mean_quality": float(np.mean(scores["quality"].to_numpy())) if len(scores) else 0.0,
+            "mean_parts": {name: _rounded(values.mean()) for name, values in parts.items()},
+            "quality_by_kind": _spread(scores["quality"], today["kind"]),
         },
     )
 
@@ -113,6 +119,28 @@ def _with_vectors(candidates: pl.LazyFrame, embeddings: pl.LazyFrame, *more: str
         .sort("insight_id")
         .collect()
     )
+
+
+def _judged(today: pl.DataFrame, candidates: pl.LazyFrame) -> pl.Series:
+    """What a judge thought of each of `today`, null where none was asked."""
+    if "judge_score" not in candidates.collect_schema():
+        return pl.Series("judge", [None] * len(today), dtype=pl.Float64)
+    scored = candidates.select("insight_id", judge="judge_score").collect()
+    return today.select("insight_id").join(scored, on="insight_id", how="left", maintain_order="left")["judge"]
+
+
+def _spread(quality: pl.Series, kind: pl.Series) -> dict[str, dict[str, float | None]]:
+    """Deciles one, five and nine of each kind's quality."""
+    tenths = {"low": 0.1, "median": 0.5, "high": 0.9}
+    spread = pl.DataFrame({"kind": kind, "quality": quality}).group_by("kind", maintain_order=True)
+    return {
+        str(name): {label: _rounded(rows["quality"].quantile(at, "linear")) for label, at in tenths.items()}
+        for (name,), rows in spread
+    }
+
+
+def _rounded(value: object) -> float | None:
+    return round(value, 3) if isinstance(value, float) else None
 
 
 def _claims(frame: pl.DataFrame, settled: Mapping[str, str | None]) -> list[duplicates.Insight]:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podbrief_assets.insights.text import is_english, names_of, rarity, sentence_ends, sentences, time_at, word_count
+from podbrief_assets.insights.text import (
+    expected_share,
+    is_english,
+    names_of,
+    rarity,
+    sentence_ends,
+    sentences,
+    time_at,
+    word_count,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +69,13 @@ def test_common_words_are_not_rare_and_unheard_ones_are() -> None:
     assert 0.0 < rarity("people") < rarity("database") <= 1.0
     assert rarity("photosynthesis") == 1.0
     assert rarity("works") == rarity("work") or rarity("works") < 1.0
+
+
+def test_a_word_is_expected_as_often_as_its_rank_says_and_the_listed_ones_are_all_there_is() -> None:
+    assert expected_share("people") > expected_share("database") > expected_share("photosynthesis") > 0
+    assert expected_share("photosynthesis") == expected_share("chlorophyll")
+    listed = resources.files("podbrief_assets.insights").joinpath("common_words.txt").read_text("utf-8").split()
+    assert sum(map(expected_share, listed)) == pytest.approx(1.0)
 
 
 def test_english_is_told_from_other_languages() -> None:
