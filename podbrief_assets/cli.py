@@ -136,7 +136,7 @@ def _plain(text: object, limit: int = 2_000) -> str:
 
 
 def _line(text: object, limit: int = 2_000) -> str:
-    from podbrief_assets.delivery.render import one_line
+    from podbrief_assets.delivery.text import one_line
 
     return one_line(str(text), limit)
 
@@ -686,7 +686,8 @@ def _brief_text(home: Home, subscriber: str, day: dt.date) -> str:
     from upath import UPath
 
     from podbrief_assets.database import session
-    from podbrief_assets.delivery.assets import brief_of, readers_of
+    from podbrief_assets.delivery.assets import readers_of
+    from podbrief_assets.delivery.compose import brief_of, heard_elsewhere
     from podbrief_assets.delivery.render import render_text
     from podbrief_assets.lake.storage import Lake
     from podbrief_assets.lake.tables import TABLES
@@ -704,10 +705,7 @@ def _brief_text(home: Home, subscriber: str, day: dt.date) -> str:
             f"{subscriber} has no brief of {day}", "nothing of the day was worth their time, or they came after it"
         )
     reader = readers_of(engine, day).get(subscriber_id)
-    brief = brief_of(
-        rows.to_dicts(), day, reader.interests if reader else (), reader.brief_size if reader else len(rows)
-    )
-    return render_text(brief)
+    return render_text(brief_of(rows.to_dicts(), day, reader, heard_elsewhere(lake, day)))
 
 
 # -------------------------------------------------------------------------------------------------------------- shows

@@ -53,7 +53,7 @@ def build_defs(
         "speech": resources.Speech.from_environment(os.environ),
         "embedding_model": resources.EmbeddingModel(model=EMBEDDING_MODEL, dimension=EMBEDDING_DIMENSION),
         "language_model": resources.LanguageModel(),
-        "outbox": resources.OutboxResource(root=str(home.outbox)),
+        "mail": resources.MailResource(outbox=str(home.outbox), home=str(home.root)),
         "warehouse_file": resources.WarehouseFile(path=str(home.warehouse)),
     }
     return dg.Definitions(

@@ -16,7 +16,7 @@ from podbrief_assets import automation, definitions
 from podbrief_assets.definitions import build_defs
 from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.tables import TABLES
-from podbrief_assets.resources import OutboxResource
+from podbrief_assets.resources import MailResource
 
 GRAPH = build_defs().resolve_asset_graph()
 KEYS = sorted(GRAPH.get_all_asset_keys())
@@ -126,10 +126,10 @@ def test_the_executor_is_the_deployments_choice(home: Home):
 
 
 def test_an_override_takes_a_resources_place(home: Home, tmp_path: Path):
-    mine = OutboxResource(root=str(tmp_path / "mine"))
-    resources = build_defs(home, outbox=mine).resources
+    mine = MailResource(outbox=str(tmp_path / "mine"), home=str(tmp_path))
+    resources = build_defs(home, mail=mine).resources
     assert resources is not None
-    assert resources["outbox"] is mine
+    assert resources["mail"] is mine
     assert set(resources) == set(build_defs(home).resources or {})
 
 
@@ -137,6 +137,8 @@ def test_no_secret_enters_what_dagster_stores(home: Home, monkeypatch: pytest.Mo
     secrets = {
         "PODBRIEF_DATABASE_URL": "postgresql+psycopg://brief:hunter2@db.example.org/brief",
         "OPENAI_API_KEY": "sk-hunter2",
+        "PODBRIEF_SMTP_URL": "smtps://brief:hunter2@smtp.example.org",
+        "PODBRIEF_TOKEN_KEY": "hunter2" * 6,
     }
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)

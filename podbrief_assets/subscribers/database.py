@@ -27,7 +27,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from podbrief_assets.database import Base, Moment
 from podbrief_assets.errors import PermanentFailure
 
-Status = Literal["active", "paused", "unsubscribed"]
+Status = Literal["active", "paused", "unsubscribed", "bounced"]
 WishKind = Literal["interest", "followed_show", "muted_show", "muted_topic"]
 
 DEFAULT_BRIEF_SIZE = 5
@@ -71,7 +71,7 @@ class SettingRow(Base):
 
     __tablename__ = "subscriber_setting"
     __table_args__ = (
-        CheckConstraint("status IN ('active', 'paused', 'unsubscribed')", name="status"),
+        CheckConstraint("status IN ('active', 'paused', 'unsubscribed', 'bounced')", name="status"),
         CheckConstraint(f"brief_size BETWEEN 1 AND {MAX_BRIEF_SIZE}", name="brief_size"),
         Index("ix_subscriber_setting_subscriber_id_valid_from", "subscriber_id", "valid_from"),
     )
@@ -82,6 +82,11 @@ class SettingRow(Base):
     brief_size: Mapped[int]
     language: Mapped[str | None] = mapped_column(String(35))
     timezone: Mapped[str] = mapped_column(String(64))
+    # The hour of the reader's clock at which their brief is due, and whether it is `html` or `text`; null: 7, html.
+    hour: Mapped[int | None]
+    format: Mapped[str | None] = mapped_column(String(8))
+    # What the status came by, where somebody said.
+    why: Mapped[str | None] = mapped_column(String(400))
     valid_from: Mapped[dt.datetime] = mapped_column(Moment)
     valid_to: Mapped[dt.datetime | None] = mapped_column(Moment)
 
@@ -189,6 +194,7 @@ class SubscriberSnapshot:
     brief_size: int
     language: str | None
     timezone: str
+    format: str = "html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -372,13 +378,16 @@ def add_all(session: Session, rows: Sequence[NewSubscriber], *, now: dt.datetime
     ]
 
 
-def set_status(session: Session, subscriber_id: str, status: Status, *, now: dt.datetime | None = None) -> None:
-    """Make a subscriber active, paused or unsubscribed from `now` on.
+def set_status(
+    session: Session, subscriber_id: str, status: Status, *, why: str | None = None, now: dt.datetime | None = None
+) -> None:
+    """Make a subscriber active, paused, unsubscribed or bounced from `now` on.
 
     Raises:
         UnknownSubscriber: Nobody has this identifier.
     """
-    _change(session, subscriber_id, {"status": _status(status)}, now or _now())
+    given: dict[str, object] = {"status": _status(status)}
+    _change(session, subscriber_id, given, now or _now(), why=why and why[:400])
 
 
 def withdraw_wish(
@@ -451,6 +460,7 @@ def snapshot(session: Session, as_of: dt.datetime, *, newcomers: bool = False) -
             brief_size=row.brief_size,
             language=row.language,
             timezone=row.timezone,
+            format=row.format or "html",
         )
         for row in settings
     ]
@@ -514,7 +524,7 @@ def _by_key(session: Session, address: str) -> str | None:
 
 
 def _change(
-    session: Session, subscriber_id: str, given: dict[str, object], now: dt.datetime
+    session: Session, subscriber_id: str, given: dict[str, object], now: dt.datetime, *, why: str | None = None
 ) -> tuple[SettingRow, tuple[str, ...]]:
     """End the current settings and begin new ones where `given` differs; the settings that hold, and what changed."""
     current = session.scalar(
@@ -525,12 +535,13 @@ def _change(
     changes = {name: value for name, value in given.items() if value is not None and value != getattr(current, name)}
     if not changes:
         return current, ()
-    kept = {name: getattr(current, name) for name in ("status", "brief_size", "language", "timezone")}
+    names = ("status", "brief_size", "language", "timezone", "hour", "format")
+    kept = {name: getattr(current, name) for name in names}
     # A clock that was set back must not make an interval that ends before it begins.
     since = max(now, current.valid_from)
     # Ended by a statement of its own, because the unit of work would insert the successor first.
     session.execute(update(SettingRow).where(SettingRow.setting_id == current.setting_id).values(valid_to=since))
-    successor = SettingRow(subscriber_id=subscriber_id, valid_from=since, **(kept | changes))
+    successor = SettingRow(subscriber_id=subscriber_id, valid_from=since, why=why, **(kept | changes))
     session.add(successor)
     session.flush()
     return successor, tuple(changes)
@@ -584,7 +595,7 @@ def _status(status: str) -> Status:
     for known in get_args(Status):
         if status == known:
             return known  # type: ignore[no-any-return]
-    raise BadWish(f"unknown status “{_plain(status[:40])}”", "use active, paused or unsubscribed")
+    raise BadWish(f"unknown status “{_plain(status[:40])}”", "use active, paused, unsubscribed or bounced")
 
 
 def _unknown(subscriber_id: str) -> UnknownSubscriber:
