@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +59,36 @@ def network() -> Iterator[Network]:
     """A podcast network on loopback, empty."""
     with serving() as served:
         yield served
+
+
+_POSTGRESQL = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of its own, reached through a socket in its folder."""
+    pytest.importorskip("psycopg", reason="needs the extra `postgres`")
+    binaries = _POSTGRESQL[-1] if _POSTGRESQL else None
+    if binaries is None:
+        pytest.skip("needs PostgreSQL's server: apt-get install postgresql")
+    # The server refuses to run as root, as tests do in containers; `nobody` is on every Debian.
+    user = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
+    if user and shutil.which("runuser") is None:
+        pytest.skip("PostgreSQL does not run as root, and there is no runuser to become somebody else")
+    # Not below pytest's folder, which nobody else may enter, and a socket's path may have 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="podbrief-pg-"))
+    if user:
+        shutil.chown(folder, "nobody")
+    data = folder / "data"
+
+    def control(*arguments: str) -> None:
+        subprocess.run([*user, *arguments], check=True, capture_output=True, cwd=folder, timeout=120)
+
+    control(str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "podbrief", "-E", "UTF8", "--no-sync")
+    settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    control(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", settings, "start")
+    try:
+        yield f"postgresql+psycopg://podbrief@/postgres?host={folder}"
+    finally:
+        control(str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
