@@ -58,8 +58,8 @@ def build_defs(
     }
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
-        jobs=[automation.daily_brief, automation.late_day, automation.transcribe_shards],
-        schedules=[automation.every_morning],
+        jobs=[automation.daily_brief, automation.late_day, automation.deliver_due, automation.transcribe_shards],
+        schedules=[automation.every_morning, automation.every_hour],
         sensors=[automation.settle_dead_runs, automation.late_episodes],
         resources=defaults | overrides,
         executor=executor or dg.multiprocess_executor,

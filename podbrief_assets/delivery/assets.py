@@ -12,18 +12,16 @@ from contextlib import closing
 import dagster as dg
 import polars as pl
 from pydantic import Field
-from sqlalchemy import Engine
 
 from podbrief_assets.database import session
 from podbrief_assets.delivery import due, links
-from podbrief_assets.delivery.compose import Composer, heard_elsewhere
+from podbrief_assets.delivery.compose import Composer, heard_elsewhere, readers_of
 from podbrief_assets.delivery.hand_over import HandOver, Rows, hand_over
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.io_manager import LakeResource, TableResult, failures, table_asset, table_result
 from podbrief_assets.lake.tables import TABLES
 from podbrief_assets.resources import DatabaseResource, DeliveryLedger, MailResource
-from podbrief_assets.subscribers.database import SubscriberSnapshot, snapshot
 
 GROUP = "delivery"
 _AT_ONCE = 500  # briefs in memory
@@ -129,13 +127,6 @@ def _told(day: dt.date, done: HandOver, ledger: DeliveryLedger, past: int, run_i
             reason = f"run {(one.run_id or 'of nobody')[:8]} is handing it over: look at that run"
         told.append((f"brief of subscriber {one.subscriber_id}", reason))
     return told
-
-
-def readers_of(engine: Engine, day: dt.date) -> dict[str, SubscriberSnapshot]:
-    """Everyone's wishes in their own words as of `day`: those that the day's briefs were chosen by."""
-    with session(engine, read_only=True) as transaction:
-        found = snapshot(transaction, dt.datetime.combine(day, dt.time.max, dt.UTC), newcomers=True)
-    return {one.subscriber_id: one for one in found}
 
 
 def _by_subscriber(briefs: pl.LazyFrame, who: list[str]) -> Iterator[tuple[str, Rows]]:

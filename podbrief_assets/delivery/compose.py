@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+from sqlalchemy import Engine
 
+from podbrief_assets.database import session
 from podbrief_assets.delivery.ledger import Claim
 from podbrief_assets.delivery.links import Links
 from podbrief_assets.delivery.mailer import Mail
@@ -20,7 +22,7 @@ from podbrief_assets.delivery.render import BriefMail, Entry, Letterhead, on_the
 from podbrief_assets.delivery.settings import MailSettings
 from podbrief_assets.delivery.signing import signed
 from podbrief_assets.lake.storage import Lake
-from podbrief_assets.subscribers.database import SubscriberSnapshot
+from podbrief_assets.subscribers.database import SubscriberSnapshot, snapshot
 
 _REMEMBERED = 30  # days in which a show counts as having said it, too
 
@@ -121,6 +123,13 @@ def brief_of(
         for row in sorted(rows, key=lambda row: row["rank"])
     )
     return BriefMail(day=day, entries=entries, brief_size=reader.brief_size if reader else len(rows))
+
+
+def readers_of(engine: Engine, day: dt.date) -> dict[str, SubscriberSnapshot]:
+    """Everyone's wishes in their own words as of `day`: those that the day's briefs were chosen by."""
+    with session(engine, read_only=True) as transaction:
+        found = snapshot(transaction, dt.datetime.combine(day, dt.time.max, dt.UTC), newcomers=True)
+    return {one.subscriber_id: one for one in found}
 
 
 def in_words(row: dict[str, Any], interests: Sequence[str]) -> str:

@@ -17,6 +17,9 @@ from upath import UPath
 from podbrief_assets.errors import PermanentFailure, PodbriefError, TransientFailure
 from podbrief_assets.lake.files import write_bytes
 
+# RFC 3463: no such mailbox, no such domain, no such address, moved, a domain that takes no mail, a closed mailbox.
+GONE = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 

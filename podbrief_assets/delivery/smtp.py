@@ -18,12 +18,11 @@ import time
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from podbrief_assets.delivery.mailer import Mail, MailerDown, RecipientGone, Unanswered
+from podbrief_assets.delivery.mailer import GONE, Mail, MailerDown, RecipientGone, Unanswered
 from podbrief_assets.delivery.settings import SMTP_URL, SmtpServer
-from podbrief_assets.delivery.text import one_line
+from podbrief_assets.delivery.text import without_addresses
 from podbrief_assets.errors import PermanentFailure, TransientFailure
 
-_ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 _ENHANCED = re.compile(r"\A\s*([245]\.\d{1,3}\.\d{1,3})\b")
 _LOST = 421  # "closing transmission channel", in place of any other answer
 _LINE_DOT = re.compile(rb"(?m)^\.")
@@ -196,9 +195,8 @@ class SmtpMailer:
         if code < 500:
             raise Deferred(f"the mail server can't take it now ({answer})")
         enhanced = _ENHANCED.match(said.decode("ascii", "replace"))
-        # RFC 3463: 5.1.1 no such mailbox, 5.1.2 no such domain, 5.1.6 moved, 5.1.10 null MX. A bare 550 may as well be
-        # a policy about us, for which nobody is to be taken off the list.
-        if recipient and enhanced and enhanced[1] in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"):
+        # A bare 550 may as well be a policy about us, for which nobody is to be taken off the list.
+        if recipient and enhanced and enhanced[1] in GONE:
             raise RecipientGone(f"the address is nobody's, says the mail server ({answer})")
         raise RecipientRefused(
             f"the mail server refuses it ({answer})", "once the cause is gone: `podbrief deliveries settle … resend`"
@@ -224,8 +222,8 @@ def _send_all_but_end(client: smtplib.SMTP, content: bytes) -> None:
 def _said(code: int, text: bytes | str) -> str:
     """The server's answer on one line, without the addresses that servers like to repeat: it ends up in the lake."""
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return one_line(_ADDRESS.sub("(address)", f"{code} {words}"), 200)
+    return without_addresses(f"{code} {words}")
 
 
 def _words(error: Exception) -> str:
-    return one_line(_ADDRESS.sub("(address)", str(error)), 200) or type(error).__name__
+    return without_addresses(str(error)) or type(error).__name__

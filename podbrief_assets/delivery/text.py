@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 MAX_LINK = 1_500
 
 _MAX_MARKS = 4
+_ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 _NOT_IN_LINKS = re.compile(r"[\s\"'<>\\^`{|}\x00-\x20\x7f]")
 
 
@@ -34,6 +35,11 @@ def one_line(text: str, limit: int) -> str:
         elif marks <= _MAX_MARKS and (category not in ("Cf", "Cs", "Co") or char in "\u200c\u200d"):
             kept.append(char)
     return cut(" ".join("".join(kept).split()), limit)
+
+
+def without_addresses(text: str) -> str:
+    """What a mail server said, on one line, without the addresses that servers repeat: it ends up in the lake."""
+    return one_line(_ADDRESS.sub("(address)", text[:2_000]), 200)
 
 
 def web_link(link: str | None) -> str | None:
