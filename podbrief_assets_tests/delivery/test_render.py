@@ -7,12 +7,9 @@ import datetime as dt
 import email
 import email.policy
 import re
-import shutil
-import subprocess
 import unicodedata
 from email.message import EmailMessage
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -377,33 +374,3 @@ def test_any_words_make_a_mail_that_can_be_read_again(words: list[str], link: st
     message = reread(rendered(brief(entry, INSIGHT)))
     assert sorted(message.keys()) == sorted(rendered(brief(EXCERPT)).keys())
     assert INSIGHT.text in Page(body(message, "html")).text
-
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
-def test_nothing_is_wider_than_a_phone(tmp_path: Path) -> None:
-    wide = changed(EXCERPT, **dict.fromkeys(TEXT_FIELDS, "W" * 400))
-    html = body(rendered(brief(EXCERPT, INSIGHT, wide)), "html")
-    measure = "<script>document.title='width '+document.documentElement.scrollWidth+' of '+innerWidth</script></body>"
-    page = tmp_path / "brief.html"
-    page.write_text(html.replace("</body>", measure))
-    seen = subprocess.run(
-        [
-            str(CHROMIUM),
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--window-size=390,844",
-            "--dump-dom",
-            str(page),
-        ],
-        capture_output=True,
-        timeout=60,
-        check=True,
-    ).stdout.decode()
-    found = re.search(r"<title>width (\d+) of (\d+)</title>", seen)
-    assert found is not None
-    assert int(found[1]) <= int(found[2]) <= 500
