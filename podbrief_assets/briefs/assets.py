@@ -17,6 +17,7 @@ from podbrief_assets.lake.io_manager import LakeResource, TableResult, failures,
 from podbrief_assets.lake.storage import Lake
 from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, TABLES
 from podbrief_assets.resources import DeliveryLedger
+from podbrief_assets.transcripts.insertion import inserts_advertising
 
 GROUP = "briefs"
 _NEWS_DAYS = 3  # so that a quiet day still has news
@@ -26,6 +27,7 @@ _HALF_LIFE = 0.5  # freshness a day
 # Cosines between an interest and an insight, as all-MiniLM-L6-v2 gives them: read off briefs of real episodes. Above
 # the first a reader sees at once why; below the second the two share a subject area at best.
 _CLOSE, _NEAR = 0.30, 0.20
+_EARLIER_S = 15  # how much before a place that is not exactly known a link starts to play
 _NAMED = 5  # subscribers that are told of one by one
 
 
@@ -83,7 +85,7 @@ def news(lake: Lake, day: dt.date) -> pl.DataFrame:
     seen_day = pl.col("first_seen_at").dt.date()
     shared = ~pl.col("private").fill_null(False)
     columns: tuple[str | pl.Expr, ...] = (
-        *("episode_id", "title", "show_title", "date"),
+        *("episode_id", "title", "show_title", "date", pl.col("audio_url").alias("from_url"), "duration_s"),
         *(pl.when(shared).then(address).alias(address) for address in ("link", "audio_url")),
     )
     own = pl.col("duplicate_of").is_null()
@@ -103,10 +105,20 @@ def news(lake: Lake, day: dt.date) -> pl.DataFrame:
         .join(lake.scan("insight_scores", days).select("insight_id", "quality", "duplicate_of"), on="insight_id")
         .join(lake.scan("insight_embeddings", days).select("insight_id", "embedding"), on="insight_id")
         .join(
-            episodes.lazy().select("episode_id", "show_title", "link", "audio_url", "news_day", episode_title="title"),
+            episodes.lazy().select(
+                *("episode_id", "show_title", "link", "audio_url", "news_day", "from_url", "duration_s"),
+                episode_title="title",
+            ),
             on="episode_id",
         )
+        .join(
+            lake.scan("transcripts", days).select("episode_id", "origin", transcribed_s="duration_s"),
+            on="episode_id",
+            how="left",
+        )
         .with_columns(
+            timed=pl.col("timed")
+            & ~inserts_advertising(*map(pl.col, ("from_url", "duration_s", "transcribed_s", "origin"))),
             cluster=pl.coalesce("duplicate_of", "insight_id"),
             freshness=pl.lit(_HALF_LIFE).pow((pl.lit(day) - pl.col("news_day")).dt.total_days()),
         )
@@ -196,9 +208,13 @@ def _entries(who: pl.DataFrame, today: pl.DataFrame, picks: ranking.Picks, day: 
 
 
 def _link() -> pl.Expr:
-    """Where the quote can be heard: the audio from that second on (a media fragment), else the episode's page."""
+    """Where the quote can be heard: the audio from that second on (a media fragment), else the episode's page.
+
+    Where the second is not exactly known it starts somewhat earlier, so that nobody has to search backwards.
+    """
     audio = pl.col("audio_url").str.replace(r"#.*$", "")
-    return pl.coalesce(pl.format("{}#t={}", audio, pl.col("start_s").cast(pl.Int64)), "link")
+    start_s = pl.when("timed").then("start_s").otherwise(pl.max_horizontal(0.0, pl.col("start_s") - _EARLIER_S))
+    return pl.coalesce(pl.format("{}#t={}", audio, start_s.cast(pl.Int64)), "link")
 
 
 def _reason() -> pl.Expr:
