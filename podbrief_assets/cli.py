@@ -657,16 +657,23 @@ def _subscribe_sample(home: Home, feeds: "Sequence[str]", subscribers_csv: Path)
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    dns: Annotated[
+        Path | None,
+        typer.Option(help="A file with the TXT records of the sender, as dig prints them.", show_default=False),
+    ] = None,
+) -> None:
     """Say which models, device, key, database and folders would be used, what is missing, and how to get it.
 
-    Exit status 1 when something is missing that a run needs.
+    With --dns it says, too, whether the sender's SPF, DKIM and DMARC records fit how mail is sent: those of its domain,
+    of _dmarc.DOMAIN and of SELECTOR._domainkey.DOMAIN. Exit status 1 when something is missing that a run needs.
     """
     from podbrief_assets.doctor import examine
 
     marks = {"fine": "[green]✓[/]", "note": "[yellow]·[/]", "missing": "[bold red]✗[/]"}
     missing = False
-    for finding in examine(Home.from_environment()):
+    records = _read(dns).decode("utf-8", "replace") if dns else None
+    for finding in examine(Home.from_environment(), dns=records):
         missing |= finding.state == "missing"
         out.print(f"{marks[finding.state]} [bold]{finding.what}[/]: {_plain(finding.found)}", soft_wrap=True)
         if finding.remedy:

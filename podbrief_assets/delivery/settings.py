@@ -34,6 +34,7 @@ RELAY = "relay"  # for DKIM_KEY: whatever takes our mail signs it
 
 _SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,60}[A-Za-z0-9])?", re.ASCII)
 _MAX_POSTAL = 200
+_MAX_NAME = 60
 
 Encryption = Literal["implicit", "starttls", "none"]
 _SCHEMES: dict[str, tuple[Encryption, int]] = {
@@ -189,11 +190,10 @@ def _login(parts: SplitResult) -> tuple[str | None, str | None]:
 
 def _sender(text: str) -> tuple[str, str]:
     name, address = parseaddr(text)
-    checked = _address(MAIL_FROM, address)
-    # No bare line end and nothing that a mail program would show in another order may stand in a name.
-    if not re.fullmatch(r"[^\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,60}", name):
+    # Printable: without a line end, and without what makes a mail program show letters in another order.
+    if not text.isprintable() or len(name) > _MAX_NAME:
         raise BadSetting(f"{MAIL_FROM} has a name that can't be shown", "write it as Daily Brief <brief@example.org>")
-    return name or "podbrief", checked
+    return name or "podbrief", _address(MAIL_FROM, address)
 
 
 def _address(variable: str, text: str) -> str:
