@@ -85,6 +85,11 @@ def test_a_late_day_asks_no_feed_and_sends_nothing():
     assert {"episodes", "transcripts", "insight_candidates", "related_insights", "warehouse"} <= names
 
 
+def test_handing_over_every_hour_makes_nothing():
+    names = {key.to_user_string() for key in automation.deliver_due.selection.resolve(GRAPH)}
+    assert names == {"brief_deliveries"}
+
+
 def test_what_spends_money_is_off_until_somebody_switches_it_on(home: Home):
     made = build_defs(home)
     sensor = made.resolve_sensor_def("late_episodes")

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import random
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
@@ -21,40 +15,22 @@ from podbrief_assets import database
 from podbrief_assets.database import session
 from podbrief_assets.delivery import hand_over as handing
 from podbrief_assets.delivery.hand_over import HandOver, hand_over
-from podbrief_assets.delivery.ledger import Claim, Ledger
-from podbrief_assets.delivery.mailer import Mail, Outbox
+from podbrief_assets.delivery.ledger import Ledger
+from podbrief_assets.delivery.mailer import Outbox
 from podbrief_assets.delivery.settings import smtp_server
 from podbrief_assets.delivery.smtp import SmtpMailer
 from podbrief_assets.subscribers import database as subscribers
 from podbrief_assets.subscribers.database import SettingRow
+from podbrief_assets_tests.delivery.killing import (
+    DAY,
+    briefs,
+    composed,
+    exactly_once_but_for_the_unknown,
+    killed_and_restarted,
+    readers,
+    started,
+)
 from podbrief_assets_tests.delivery.smtp_server import Postbox, serving
-
-DAY = dt.date(2026, 11, 21)
-Rows = list[dict[str, Any]]
-
-
-def composed(claim: Claim, rows: Rows, address: str) -> Mail:
-    content = f"From: a@example.org\r\nTo: {address}\r\nMessage-ID: {claim.message_id}\r\n\r\n{len(rows)} entries\r\n"
-    return Mail(
-        day=claim.day,
-        subscriber_id=claim.subscriber_id,
-        return_path="a@example.org",
-        recipient=address,
-        content=content.encode(),
-    )
-
-
-def readers(opened: Engine, count: int) -> list[str]:
-    """So many subscribers, `reader0@example.org` and so on; their identifiers in the order of their addresses."""
-    with session(opened) as transaction:
-        added = subscribers.add_all(
-            transaction, [subscribers.NewSubscriber(address=f"reader{n}@example.org") for n in range(count)]
-        )
-    return [one.subscriber_id for one in added]
-
-
-def briefs(who: list[str]) -> Iterator[tuple[str, Rows]]:
-    return ((one, [{"rank": 1}]) for one in sorted(who))
 
 
 def status_of(opened: Engine, subscriber_id: str) -> str | None:
@@ -187,49 +163,6 @@ def test_an_outbox_that_can_not_be_written_stops_the_run_and_holds_no_claim(engi
     assert Ledger(engine).of_day(DAY) == []
 
 
-# A run in a process of its own, to be killed.
-RUN = """
-import datetime as dt, json, sys
-from contextlib import closing
-from podbrief_assets import database
-from podbrief_assets.delivery.hand_over import hand_over
-from podbrief_assets.delivery.settings import smtp_server
-from podbrief_assets.delivery.smtp import SmtpMailer
-from podbrief_assets_tests.delivery.test_hand_over import DAY, briefs, composed
-url, port, who = sys.argv[1], sys.argv[2], json.load(open(sys.argv[3]))
-with closing(SmtpMailer(smtp_server(f"smtp+plain://127.0.0.1:{port}"), 10_000_000)) as mailer:
-    done = hand_over(briefs(who), DAY, engine=database.engine(url), mailer=mailer, compose=composed, domain="example.org")
-assert done.stopped is None, done
-"""
-
-
-def killed_and_restarted(url: str, folder: Path, port: int, postbox: Postbox, who: list[str], kills: int) -> None:
-    """Start runs and kill each at a random moment of its share of the work, then let one finish."""
-    people = folder / "who.json"
-    people.write_text(json.dumps(who))
-    moments = sorted(random.Random(7).sample(range(len(who)), kills))
-    for moment in [*moments, None]:
-        process = subprocess.Popen([sys.executable, "-c", RUN, url, str(port), str(people)])
-        while moment is not None and process.poll() is None and len(postbox.mails) < moment:
-            time.sleep(0.001)
-        if moment is not None:
-            process.kill()
-        status = process.wait()
-        assert status == (0 if moment is None else -9)
-
-
-def exactly_once_but_for_the_unknown(opened: Engine, postbox: Postbox, who: list[str], kills: int) -> int:
-    ledger = Ledger(opened).of_day(DAY)
-    unknown = {one.message_id for one in ledger if one.status == "unknown"}
-    delivered = {one.message_id for one in ledger if one.status == "delivered"}
-    assert len(ledger) == len(who) == len(unknown) + len(delivered), "nobody is skipped"
-    assert set(postbox.counts.values()) == {1}, "nobody got two"
-    assert delivered <= set(postbox.counts), "nothing counts as delivered that the server does not have"
-    assert set(postbox.counts) - delivered <= unknown
-    assert len(unknown) <= kills, "each kill leaves the one in flight"
-    return len(unknown)
-
-
 def test_killed_at_random_moments_each_gets_one_but_for_those_told(
     engine: Engine, tmp_path: Path, postbox: Postbox, port: int
 ) -> None:
@@ -245,7 +178,7 @@ def test_two_runs_at_once_share_the_work(engine: Engine, tmp_path: Path, postbox
 def shared_by_two(opened: Engine, url: str, folder: Path, postbox: Postbox, port: int) -> None:
     who = readers(opened, 400)
     (folder / "who.json").write_text(json.dumps(who))
-    runs = [subprocess.Popen([sys.executable, "-c", RUN, url, str(port), str(folder / "who.json")]) for _ in range(2)]
+    runs = [started(url, port, folder / "who.json") for _ in range(2)]
     assert [one.wait() for one in runs] == [0, 0]
     assert exactly_once_but_for_the_unknown(opened, postbox, who, kills=0) == 0
     assert postbox.connections == 2
