@@ -52,14 +52,14 @@ def brief_deliveries(
     now = dt.datetime.now(dt.UTC)
     briefs = user_briefs.select(pl.col("subscriber_id").unique().sort()).collect()
     open_ones = briefs.join(ledger.ledger.settled(day), on="subscriber_id", how="anti")
-    past = open_ones.clear()
+    past = waiting = 0
     if mail.sends and not config.mail:
         with session(database.engine, read_only=True) as transaction:
             timed = open_ones.join(due.windows(day, due.places(transaction)), on="subscriber_id")
         open_ones = (
             timed.filter(pl.col("due_at") <= now, now < pl.col("until")).select("subscriber_id").sort("subscriber_id")
         )
-        past = timed.filter(pl.col("until") <= now)
+        past, waiting = len(timed.filter(pl.col("until") <= now)), len(timed.filter(pl.col("due_at") > now))
     done = HandOver()
     if not open_ones.is_empty():
         done = _hand_over(context.run.run_id, day, now, user_briefs, open_ones, lake, database, mail)
@@ -70,9 +70,9 @@ def brief_deliveries(
         {
             "handed_over": done.delivered,
             "statuses": dict(Counter(rows["status"].to_list())),
-            "waiting": len(briefs) - len(rows) - len(past),
+            "waiting": waiting,
             "mailer": dg.MetadataValue.text(mail.described),
-            **failures(_told(day, done, ledger, len(past), context.run.run_id)),
+            **failures(_told(day, done, ledger, past)),
         },
     )
 
@@ -111,7 +111,7 @@ def _hand_over(
         )
 
 
-def _told(day: dt.date, done: HandOver, ledger: DeliveryLedger, past: int, run_id: str) -> list[tuple[str, str]]:
+def _told(day: dt.date, done: HandOver, ledger: DeliveryLedger, past: int) -> list[tuple[str, str]]:
     """What an operator has to know of a day's mail."""
     told = [(f"brief of subscriber {one}", reason) for one, reason in done.failed]
     told += [(f"mail of {day}", done.stopped)] if done.stopped else []
@@ -119,13 +119,16 @@ def _told(day: dt.date, done: HandOver, ledger: DeliveryLedger, past: int, run_i
         reason = f"their time is over, and old briefs are mailed by name alone: `podbrief run --date {day} --mail`"
         told.append((f"{past:,} briefs of {day}", reason))
     named = {one for one, _ in done.failed}
-    for one in ledger.ledger.of_day(day, ("claimed", "unknown")):
-        if one.subscriber_id in named:
-            continue
-        reason = one.detail or "nobody knows whether it was handed over"
-        if one.status == "claimed":
-            reason = f"run {(one.run_id or 'of nobody')[:8]} is handing it over: look at that run"
-        told.append((f"brief of subscriber {one.subscriber_id}", reason))
+    told += [
+        (f"brief of subscriber {one.subscriber_id}", one.detail or "nobody knows whether it was handed over")
+        for one in ledger.ledger.of_day(day, ["unknown"])
+        if one.subscriber_id not in named
+    ]
+    claimed = Counter(one.run_id or "of nobody" for one in ledger.ledger.of_day(day, ["claimed"]))
+    told += [
+        (f"{count:,} briefs of {day}", f"run {run[:8]} is handing them over: look at that run")
+        for run, count in claimed.items()
+    ]
     return told
 
 

@@ -263,23 +263,21 @@ class Ledger:
         Raises:
             NothingToSettle: There is no such brief.
         """
-        found = (DeliveryRow.subscriber_id == subscriber_id, DeliveryRow.date == day)
-        if verdict == "delivered":
-            settled = self._changed(
-                update(DeliveryRow)
-                .where(*found, DeliveryRow.status == "unknown")
-                .values(status="delivered", finished_at=now or _now(), detail="settled by hand: it was delivered")
-            )
-        else:
-            with session(self.engine) as transaction:
-                freed = delete(DeliveryRow).where(*found, DeliveryRow.status.in_(("unknown", "refused")))
-                settled = cast("CursorResult[Any]", transaction.execute(freed)).rowcount == 1
-        if not settled:
-            able = "unknown" if verdict == "delivered" else "unknown or refused"
-            raise NothingToSettle(
-                f"subscriber {subscriber_id[:64]} has no brief of {day} that is {able}",
-                f"`podbrief deliveries list --date {day}` shows what became of each",
-            )
+        now = now or _now()
+        able: list[Status] = ["unknown"] if verdict == "delivered" else ["unknown", "refused"]
+        with session(self.engine) as transaction:
+            row = transaction.get(DeliveryRow, (subscriber_id, day))
+            # In flight when its run was killed, and no run came since that would have called it unknown.
+            dead = row is not None and row.status == "claimed" and _is_dead(row.claimed_by, row.attempted_at, now)
+            if row is None or not (dead or row.status in able):
+                raise NothingToSettle(
+                    f"subscriber {subscriber_id[:64]} has no brief of {day} that is {' or '.join(able)}",
+                    f"`podbrief deliveries list --date {day}` shows what became of each",
+                )
+            if verdict == "resend":
+                transaction.delete(row)
+            else:
+                row.status, row.finished_at, row.detail = "delivered", now, "settled by hand: it was delivered"
 
     def hold(self, day: dt.date, why: str, *, now: dt.datetime | None = None) -> None:
         """Let nothing of `day` be handed over until it is released; a run at work stops after the mail in hand."""

@@ -224,6 +224,15 @@ def test_an_operator_settles_what_nobody_knows(ledger: Ledger) -> None:
             ledger.settle_by_hand(who, DAY, verdict)  # type: ignore[arg-type]
 
 
+def test_what_a_dead_run_left_in_flight_can_be_settled_before_the_next_run(ledger: Ledger, opened: Engine) -> None:
+    assert claimed(ledger, idempotent=False, begun=True) is not None
+    with pytest.raises(NothingToSettle):
+        ledger.settle_by_hand("ann", DAY, "delivered", now=MORNING)
+    held_by_another_machine(opened)
+    ledger.settle_by_hand("ann", DAY, "delivered", now=MORNING + 2 * STALE_AFTER)
+    assert [one.status for one in ledger.of_day(DAY)] == ["delivered"]
+
+
 def test_what_is_settled_is_a_table(ledger: Ledger) -> None:
     assert ledger.settled(DAY).is_empty()
     for who in ("ben", "ann", "cleo"):

@@ -205,6 +205,12 @@ def test_kinds_are_told_apart_where_both_are_there_and_how_the_words_came_about_
     assert "Insights are written by a machine" in " ".join(both.split())
 
 
+def test_whoever_wants_no_html_gets_none() -> None:
+    message = reread(rendered(brief(EXCERPT, INSIGHT), FULL, text_only=True))
+    assert message.get_content_type() == "text/plain"
+    assert INSIGHT.text in " ".join(message.get_content().split())
+
+
 def test_a_thin_day_says_so_and_a_full_one_does_not() -> None:
     thin = "One excerpt today: nothing else was worth your time."
     assert thin in body(rendered(brief(EXCERPT, size=5)), "plain")
