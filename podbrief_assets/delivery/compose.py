@@ -88,6 +88,9 @@ class Composer:
             message_id=message_id,
             title=self.title,
             text_only=reader is not None and reader.format == "text",
+            # A file is to be the same however often it is written. Mail that leaves is dated when it does: what looks
+            # days old on arrival is sorted away, or taken for spam.
+            sent_at=dt.datetime.now(dt.UTC) if settings.smtp else None,
         )
         content = on_the_wire(message)
         return Mail(

@@ -160,6 +160,7 @@ def render(
     message_id: str,
     title: str = "",
     text_only: bool = False,
+    sent_at: dt.datetime | None = None,
 ) -> EmailMessage:
     """The mail: HTML below 60 kB and its plain-text twin. The same arguments give the same bytes.
 
@@ -168,6 +169,7 @@ def render(
         message_id: With angle brackets, as `ledger.message_id` makes it.
         title: What stands before the subject, as in a mail that is a test.
         text_only: Whether the reader wants no HTML.
+        sent_at: The mail's date; left out, it is the moment at which the brief's day was over, whenever it is rendered.
 
     Raises:
         EmptyBrief: There is nothing in it.
@@ -188,9 +190,7 @@ def render(
         # Without the address: why a mail was refused ends up in the lake.
         raise BadRecipient("the subscriber's address is none", "add the subscriber with a plain address") from error
     message["Subject"] = title + subject(brief)
-    # The moment at which the brief's day was over; that of the rendering would make every rerun another mail.
-    midnight = dt.datetime.combine(brief.day + dt.timedelta(days=1), dt.time(), dt.UTC)
-    message["Date"] = midnight
+    message["Date"] = sent_at or dt.datetime.combine(brief.day + dt.timedelta(days=1), dt.time(), dt.UTC)
     message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notice comes back
     for name, value in _list_headers(letterhead):

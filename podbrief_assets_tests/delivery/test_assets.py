@@ -151,6 +151,7 @@ def test_the_mail_is_signed_and_says_how_to_leave(sending: Sending) -> None:
     ((_, content),) = sending.postbox.mails
     message = email.message_from_bytes(content, policy=email.policy.default)
     assert message["From"] == "Daily Brief <brief@example.org>"
+    assert abs(message["Date"].datetime - NOW) < dt.timedelta(hours=1), "dated when it leaves"
     assert message["List-Unsubscribe"].startswith("<http://127.0.0.1:")
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     key = DkimKey.of(sending.key.read_bytes(), "s1", "example.org")
