@@ -137,7 +137,8 @@ def _one(
         problem = error
         if isinstance(error, RecipientGone):
             with session(engine) as transaction:
-                subscribers.set_status(transaction, claim.subscriber_id, "bounced", why=error.what)
+                if subscribers.is_active(transaction, claim.subscriber_id):  # they may have left in this second
+                    subscribers.set_status(transaction, claim.subscriber_id, "bounced", why=error.what)
     return problem
 
 

@@ -15,7 +15,7 @@ from podbrief_assets import net, tokens
 from podbrief_assets.errors import PermanentFailure, PodbriefError, TransientFailure
 from podbrief_assets.tokens import BadToken, Keys
 
-VoteKind = Literal["up", "down", "known"]
+VoteKind = Literal["up", "down", "already_knew"]
 
 # Whom a mail that an operator sends to themselves belongs to: nobody, so its links change nothing.
 NOBODY = "test"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from podbrief_assets.database import Base, Moment
 
-FeedbackKind = Literal["clicked", "up", "down", "known"]
+FeedbackKind = Literal["clicked", "up", "down", "already_knew"]
 
 
 class FeedbackRow(Base):
@@ -22,7 +22,7 @@ class FeedbackRow(Base):
 
     __tablename__ = "feedback"
     __table_args__ = (
-        CheckConstraint("kind IN ('clicked', 'up', 'down', 'known')", name="kind"),
+        CheckConstraint("kind IN ('clicked', 'up', 'down', 'already_knew')", name="kind"),
         Index("ix_feedback_subscriber_id_said_at", "subscriber_id", "said_at"),
     )
 

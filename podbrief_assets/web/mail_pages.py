@@ -39,7 +39,7 @@ _HEADERS = {
 _SAID: dict[VoteKind, tuple[str, str]] = {
     "up": ("Was it worth knowing?", "Worth knowing"),
     "down": ("Not for you?", "Not for me"),
-    "known": ("Did you know it already?", "I knew it"),
+    "already_knew": ("Did you know it already?", "I knew it"),
 }
 _A_TEST = "This link is from a mail that was sent as a test. It belongs to nobody, so it changes nothing."
 

@@ -78,9 +78,9 @@ def test_a_scanner_that_follows_links_changes_nothing(site: Site, engine: Engine
 
 
 def test_a_vote_is_noted_for_the_one_who_got_the_mail(site: Site, engine: Engine, ann: str) -> None:
-    for kind in ("up", "down", "known"):
+    for kind in ("up", "down", "already_knew"):
         assert "Thank you" in httpx2.post(site.links.vote(ann, "20261121-aa", kind, DAY)).text  # type: ignore[arg-type]
-    assert votes(engine) == [(ann, "20261121-aa", kind) for kind in ("up", "down", "known")]
+    assert votes(engine) == [(ann, "20261121-aa", kind) for kind in ("up", "down", "already_knew")]
 
 
 def test_a_link_for_one_thing_is_worth_nothing_for_another(site: Site, engine: Engine, ann: str) -> None:
