@@ -105,9 +105,7 @@ def costs(folder: Path, mails: int = 500) -> None:
             lambda: handed(SmtpMailer(smtp_server(f"smtp+plain://127.0.0.1:{port}"), 10_000_000)),
         )
     settings = MailSettings(sender="brief@example.org", return_path="brief@example.org", postal_address="Example Ltd")
-    compose = Composer(
-        settings=settings, readers={}, elsewhere={}, links=Links("https://b.example.org", Keys.of("k" * 40))
-    )
+    compose = Composer(settings=settings, readers={}, links=Links("https://b.example.org", Keys.of("k" * 40)))
     rows = [ROW | {"rank": rank} for rank in range(1, 6)]
 
     def made() -> Mail:

@@ -705,7 +705,7 @@ def _brief_text(home: Home, subscriber: str, day: dt.date) -> str:
     from upath import UPath
 
     from podbrief_assets.database import session
-    from podbrief_assets.delivery.compose import brief_of, heard_elsewhere, readers_of
+    from podbrief_assets.delivery.compose import brief_of, readers_of
     from podbrief_assets.delivery.render import render_text
     from podbrief_assets.lake.storage import Lake
     from podbrief_assets.lake.tables import TABLES
@@ -723,7 +723,7 @@ def _brief_text(home: Home, subscriber: str, day: dt.date) -> str:
             f"{subscriber} has no brief of {day}", "nothing of the day was worth their time, or they came after it"
         )
     reader = readers_of(engine, day).get(subscriber_id)
-    return render_text(brief_of(rows.to_dicts(), day, reader, heard_elsewhere(lake, day)))
+    return render_text(brief_of(rows.to_dicts(), day, reader))
 
 
 # --------------------------------------------------------------------------------------------------------------- mail

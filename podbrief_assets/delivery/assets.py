@@ -15,11 +15,11 @@ from pydantic import Field
 
 from podbrief_assets.database import session
 from podbrief_assets.delivery import due, links
-from podbrief_assets.delivery.compose import Composer, heard_elsewhere, readers_of
+from podbrief_assets.delivery.compose import Composer, readers_of
 from podbrief_assets.delivery.hand_over import HandOver, Rows, hand_over
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.lake.contract import settle
-from podbrief_assets.lake.io_manager import LakeResource, TableResult, failures, table_asset, table_result
+from podbrief_assets.lake.io_manager import TableResult, failures, table_asset, table_result
 from podbrief_assets.lake.tables import TABLES
 from podbrief_assets.resources import DatabaseResource, DeliveryLedger, MailResource
 
@@ -42,7 +42,6 @@ def brief_deliveries(
     context: dg.AssetExecutionContext,
     config: MailByName,
     user_briefs: pl.LazyFrame,
-    lake: LakeResource,
     database: DatabaseResource,
     ledger: DeliveryLedger,
     mail: MailResource,
@@ -62,7 +61,7 @@ def brief_deliveries(
         past, waiting = len(timed.filter(pl.col("until") <= now)), len(timed.filter(pl.col("due_at") > now))
     done = HandOver()
     if not open_ones.is_empty():
-        done = _hand_over(context.run.run_id, day, now, user_briefs, open_ones, lake, database, mail)
+        done = _hand_over(context.run.run_id, day, now, user_briefs, open_ones, database, mail)
     table, found = TABLES["brief_deliveries"], ledger.ledger.settled(day)
     rows = found.with_columns(date=pl.lit(day)).select(table.polars_schema.names())
     return table_result(
@@ -83,7 +82,6 @@ def _hand_over(
     now: dt.datetime,
     user_briefs: pl.LazyFrame,
     wanted: pl.DataFrame,
-    lake: LakeResource,
     database: DatabaseResource,
     mail: MailResource,
 ) -> HandOver:
@@ -96,7 +94,6 @@ def _hand_over(
     compose = Composer(
         settings=mail.settings,
         readers=readers_of(database.engine, day),
-        elsewhere=heard_elsewhere(lake.lake, day),
         links=ways_back,
     )
     with closing(mail.mailer()) as mailer:

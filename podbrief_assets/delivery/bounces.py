@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage, Message
 
-from sqlalchemy import Date, Engine, Index, String, Text, func, select
+from sqlalchemy import Date, Engine, String, Text, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -43,7 +43,6 @@ class BounceRow(Base):
     """A notice that a brief did not arrive. It has no address."""
 
     __tablename__ = "bounce"
-    __table_args__ = (Index("ix_bounce_subscriber_id_date", "subscriber_id", "date"),)
 
     subscriber_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     date: Mapped[dt.date] = mapped_column(Date, primary_key=True)

@@ -1,6 +1,6 @@
 """Put a brief's rows into the mail that its subscriber gets.
 
-Belongs here: rows of `user_briefs` to a brief, interests in their reader's words, who else says the same, the envelope.
+Belongs here: rows of `user_briefs` to a brief, interests in their reader's words, the envelope.
 Doesn't: the mail's form (`render.py`), whether it may go (`hand_over.py`).
 """
 
@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
 from sqlalchemy import Engine
 
 from podbrief_assets.database import session
@@ -21,12 +20,7 @@ from podbrief_assets.delivery.mailer import Mail
 from podbrief_assets.delivery.render import BriefMail, Entry, Letterhead, on_the_wire, render
 from podbrief_assets.delivery.settings import MailSettings
 from podbrief_assets.delivery.signing import signed
-from podbrief_assets.lake.storage import Lake
 from podbrief_assets.subscribers.database import SubscriberSnapshot, snapshot
-
-_REMEMBERED = 30  # days in which a show counts as having said it, too
-
-Elsewhere = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +29,12 @@ class Composer:
 
     Attributes:
         readers: Everyone's wishes in their own words, by identifier.
-        elsewhere: As `heard_elsewhere` gives it.
         links: None where no public address answers: the mail then has none.
         title: What stands before each subject.
     """
 
     settings: MailSettings
     readers: Mapping[str, SubscriberSnapshot]
-    elsewhere: Elsewhere
     links: Links | None = None
     title: str = ""
 
@@ -80,7 +72,7 @@ class Composer:
             unsubscribe_token=links.unsubscribe_token(links_for, day) if links else None,
         )
         reader = self.readers.get(reader_id)
-        brief = brief_of(rows, day, reader, self.elsewhere, links, links_for)
+        brief = brief_of(rows, day, reader, links, links_for)
         message = render(
             brief,
             letterhead,
@@ -106,7 +98,6 @@ def brief_of(
     rows: Sequence[dict[str, Any]],
     day: dt.date,
     reader: SubscriberSnapshot | None,
-    elsewhere: Elsewhere,
     links: Links | None = None,
     links_for: str = "",
 ) -> BriefMail:
@@ -119,8 +110,8 @@ def brief_of(
     fields, interests = Entry.__dataclass_fields__, reader.interests if reader else ()
     entries = tuple(
         Entry(
-            **{name: row[name] for name in fields if name in row}
-            | {"reason": in_words(row, interests), "also_heard_on": elsewhere.get(row["insight_id"], ())}
+            **{name: _fixed(row[name]) for name in fields if row.get(name) is not None}
+            | {"reason": in_words(row, interests)}
             | ({way: links.vote(links_for, row["insight_id"], way, day) for way in ("up", "down")} if links else {})
         )
         for row in sorted(rows, key=lambda row: row["rank"])
@@ -135,35 +126,13 @@ def readers_of(engine: Engine, day: dt.date) -> dict[str, SubscriberSnapshot]:
     return {one.subscriber_id: one for one in found}
 
 
+def _fixed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def in_words(row: dict[str, Any], interests: Sequence[str]) -> str:
     """Why an entry was chosen; the lake knows interests by number, the reader by their own words."""
     number, reason = row["interest"], str(row["reason"])
     if number and number <= len(interests):
         return reason.replace(f"interest {number}", f"your interest in “{interests[number - 1]}”")
     return reason
-
-
-def heard_elsewhere(lake: Lake, day: dt.date) -> dict[str, tuple[str, ...]]:
-    """Which other shows said what insights say, in the 30 days up to `day`: their titles by insight, in order.
-
-    Insights that repeat the same one say the same. Shows of paid feeds are left out: nobody else can listen there.
-    """
-    days = [day - dt.timedelta(days=back) for back in range(_REMEMBERED + 1)]
-    said = (
-        lake.scan("insight_scores", days)
-        .select("insight_id", claim=pl.coalesce("duplicate_of", "insight_id"))
-        .join(lake.scan("insight_candidates", days).select("insight_id", "episode_id", "show_id"), on="insight_id")
-        .join(
-            lake.scan("episodes", days).filter(~pl.col("private").fill_null(False)).select("episode_id", "show_title"),
-            on="episode_id",
-        )
-        .collect()
-    )
-    repeated = said.filter(pl.col("show_id").n_unique().over("claim") > 1)
-    pairs = repeated.join(repeated.select("claim", "show_id", "show_title"), on="claim", suffix="_other")
-    titles = (
-        pairs.filter(pl.col("show_id") != pl.col("show_id_other"))
-        .group_by("insight_id")
-        .agg(pl.col("show_title_other").unique().sort())
-    )
-    return {insight: tuple(others) for insight, others in titles.iter_rows()}

@@ -12,7 +12,7 @@ import secrets
 import polars as pl
 from sqlalchemy import Engine
 
-from podbrief_assets.delivery.compose import Composer, heard_elsewhere, readers_of
+from podbrief_assets.delivery.compose import Composer, readers_of
 from podbrief_assets.delivery.links import NOBODY, Links
 from podbrief_assets.delivery.mailer import Mailer
 from podbrief_assets.delivery.settings import MailSettings
@@ -49,7 +49,6 @@ def send_test(
     compose = Composer(
         settings=settings,
         readers=readers_of(engine, day),
-        elsewhere=heard_elsewhere(lake, day),
         links=links,
         title="[test] ",
     )
