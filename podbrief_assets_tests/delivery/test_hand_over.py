@@ -167,12 +167,12 @@ def test_killed_at_random_moments_each_gets_one_but_for_those_told(
     engine: Engine, tmp_path: Path, postbox: Postbox, port: int
 ) -> None:
     who = readers(engine, 500)
-    killed_and_restarted(str(engine.url), tmp_path, port, postbox, who, kills=5)
+    killed_and_restarted(engine.url.render_as_string(hide_password=False), tmp_path, port, postbox, who, kills=5)
     exactly_once_but_for_the_unknown(engine, postbox, who, kills=5)
 
 
 def test_two_runs_at_once_share_the_work(engine: Engine, tmp_path: Path, postbox: Postbox, port: int) -> None:
-    shared_by_two(engine, str(engine.url), tmp_path, postbox, port)
+    shared_by_two(engine, engine.url.render_as_string(hide_password=False), tmp_path, postbox, port)
 
 
 def shared_by_two(opened: Engine, url: str, folder: Path, postbox: Postbox, port: int) -> None:
