@@ -4,6 +4,7 @@ Belongs here: the selection of each job, its schedule, sensors.
 Doesn't: what an asset does (the stages), running days from a terminal (`cli.py`).
 """
 
+import datetime as dt
 from collections.abc import Sequence
 
 import dagster as dg
@@ -28,6 +29,14 @@ late_day = dg.define_asset_job(
     "late_day",
     selection=LATE,
     description="Make a day again that gained episodes: from episodes to insights. No feed is asked, nothing is sent.",
+)
+
+
+deliver_due = dg.define_asset_job(
+    "deliver_due",
+    selection=dg.AssetSelection.assets("brief_deliveries"),
+    description="Hand over the briefs of a day whose readers' hour has come, and those that could not be handed over "
+    "before. Nothing is made, and no day of the past is mailed.",
 )
 
 
@@ -59,6 +68,29 @@ every_morning = dg.build_schedule_from_partitioned_job(
     minute_of_hour=0,
     description="The day before, at 05:00 UTC. Off until it is switched on: it spends GPU time and LLM calls.",
 )
+
+
+@dg.schedule(
+    job=deliver_due,
+    cron_schedule="5 * * * *",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Every hour, for the two days whose briefs are due somewhere. Off until it is switched on: with "
+    "PODBRIEF_SMTP_URL set it sends mail.",
+)
+def every_hour(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    """Ask for the days, of the last two that are over, whose briefs were made."""
+    now = context.scheduled_execution_time
+    made = dg.AssetKey("user_briefs")
+    days = [(now.date() - dt.timedelta(days=back)).isoformat() for back in (1, 2)]
+    there = [
+        day
+        for day in days
+        if context.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=made, asset_partitions=[day]), limit=1
+        ).records
+    ]
+    asked = [dg.RunRequest(run_key=f"{day}/{now:%Y-%m-%dT%H}", partition_key=day) for day in there]
+    return asked or dg.SkipReason("no brief was made for the last two days")
 
 
 @dg.sensor(

@@ -118,11 +118,15 @@ brief_app = typer.Typer(no_args_is_help=True, help="The briefs themselves.")
 batch_app = typer.Typer(
     no_args_is_help=True, help="A backfill's questions to the language model in batches, which cost half as much."
 )
+deliveries_app = typer.Typer(no_args_is_help=True, help="What became of each brief: hold, release, settle.")
+bounces_app = typer.Typer(no_args_is_help=True, help="What came back.")
 app.add_typer(shows_app, name="shows")
 app.add_typer(subscribers_app, name="subscribers")
 subscribers_app.add_typer(wishes_app, name="wishes")
 app.add_typer(brief_app, name="brief")
 app.add_typer(batch_app, name="batch")
+app.add_typer(deliveries_app, name="deliveries")
+app.add_typer(bounces_app, name="bounces")
 
 # Without emoji, or a title's “:heart:” would become a picture; what strangers write is shown as it is.
 out = Console(highlight=False, emoji=False)
@@ -151,7 +155,7 @@ def _plain(text: object, limit: int = 2_000) -> str:
 
 
 def _line(text: object, limit: int = 2_000) -> str:
-    from podbrief_assets.delivery.render import one_line
+    from podbrief_assets.delivery.text import one_line
 
     return one_line(str(text), limit)
 
@@ -200,18 +204,25 @@ def run(
     first: Annotated[str | None, typer.Option("--from", help="The first of several days.", show_default=False)] = None,
     last: Annotated[str | None, typer.Option("--to", help="The last of several days.", show_default=False)] = None,
     late: Annotated[bool, typer.Option("--late", help="The earlier days that are not up to date.")] = False,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="Mail the briefs of these days now, whatever the hour and however old.")
+    ] = False,
 ) -> None:
-    """Scan the feeds once and do one day or several: from episodes to briefs in the outbox.
+    """Scan the feeds once and do one day or several: from episodes to briefs, handed over.
 
     Without a day it does yesterday, as the schedule does. A day that was done before costs next to nothing: only what
     changed is done again. Exit status 0 when every day is complete, even though items failed; 1 when one is not.
+
+    Where mail goes out by SMTP, a brief leaves at its reader's hour, and none of a past day does without --mail.
 
     With --late it asks no feed: it does those of the last 30 days again that gained or changed episodes since they were
     done, or were left half done, as far as their insights. Their briefs stay as they are; the next takes what is new.
     """
     if late:
-        _run_late((date, first, last))
+        _run_late((date, first, last, "--mail" if mail else None))
         return
+    if mail and (date, first, last) == (None, None, None):
+        raise BadArgument("--mail without a day", "name the day whose briefs are to be mailed: --date DAY --mail")
     if (date is not None and (first, last) != (None, None)) or (first is None) != (last is None):
         raise BadArgument("one day or several", "give --date, or --from and --to together")
     from podbrief_assets.partitions import BadDay, days_between
@@ -223,7 +234,7 @@ def run(
     except BadDay as error:
         raise BadArgument(error.what, error.remedy) from error
     home = Home.from_environment()
-    reports = _run_days(home, days)
+    reports = _run_days(home, days, mail=mail)
     _print_failures(reports)
     _print_late(reports)
     _print_places(home, reports)
@@ -265,7 +276,7 @@ def _print_late(reports: "Sequence[DayReport]") -> None:
         )
 
 
-def _run_days(home: Home, days: "Sequence[dt.date]", *, late: bool = False) -> "list[DayReport]":
+def _run_days(home: Home, days: "Sequence[dt.date]", *, late: bool = False, mail: bool = False) -> "list[DayReport]":
     """Run days with a progress display; each day's line is printed as it ends."""
     from podbrief_assets import instance as instances
     from podbrief_assets.runner import run_days
@@ -276,7 +287,7 @@ def _run_days(home: Home, days: "Sequence[dt.date]", *, late: bool = False) -> "
     reports: list[DayReport] = []
     try:
         with _progress(len(days)) as progress:
-            for report in run_days(build_defs(home), instance, days, progress.step, late=late):
+            for report in run_days(build_defs(home), instance, days, progress.step, late=late, mail=mail):
                 reports.append(report)
                 progress.day_done(report)
     except KeyboardInterrupt as error:
@@ -354,8 +365,9 @@ def _day_line(report: "DayReport") -> str:
         )
     if briefs := did.get("user_briefs"):  # a day that gained episodes is done as far as its insights
         frozen = " (frozen: they were sent)" if briefs.get("frozen") else ""
-        handed_over = did["brief_deliveries"]["handed_over"]
-        parts.append(f"{_count(briefs['briefs'], 'brief')}{frozen}, {handed_over:,} handed over now")
+        handed_over, waiting = did["brief_deliveries"]["handed_over"], did["brief_deliveries"]["waiting"]
+        wait = f", {waiting:,} wait for their hour" if waiting else ""
+        parts.append(f"{_count(briefs['briefs'], 'brief')}{frozen}, {handed_over:,} handed over now{wait}")
     return f"[bold green]✓[/] {report.day}  {_plain(' · '.join(parts))}"
 
 
@@ -666,16 +678,23 @@ def _subscribe_sample(home: Home, feeds: "Sequence[str]", subscribers_csv: Path)
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    dns: Annotated[
+        Path | None,
+        typer.Option(help="A file with the TXT records of the sender, as dig prints them.", show_default=False),
+    ] = None,
+) -> None:
     """Say which models, device, key, database and folders would be used, what is missing, and how to get it.
 
-    Exit status 1 when something is missing that a run needs.
+    With --dns it says, too, whether the sender's SPF, DKIM and DMARC records fit how mail is sent: those of its domain,
+    of _dmarc.DOMAIN and of SELECTOR._domainkey.DOMAIN. Exit status 1 when something is missing that a run needs.
     """
     from podbrief_assets.doctor import examine
 
     marks = {"fine": "[green]✓[/]", "note": "[yellow]·[/]", "missing": "[bold red]✗[/]"}
     missing = False
-    for finding in examine(Home.from_environment()):
+    records = _read(dns).decode("utf-8", "replace") if dns else None
+    for finding in examine(Home.from_environment(), dns=records):
         missing |= finding.state == "missing"
         out.print(f"{marks[finding.state]} [bold]{finding.what}[/]: {_plain(finding.found)}", soft_wrap=True)
         if finding.remedy:
@@ -712,7 +731,7 @@ def brief_explain(
     from podbrief_assets.briefs import news, shards
     from podbrief_assets.briefs.explain import explained
     from podbrief_assets.database import session
-    from podbrief_assets.delivery.assets import in_words, readers_of
+    from podbrief_assets.delivery.compose import in_words, readers_of
     from podbrief_assets.lake.storage import Lake
     from podbrief_assets.lake.tables import TABLES
     from podbrief_assets.subscribers.database import id_of
@@ -762,7 +781,7 @@ def _brief_text(home: Home, subscriber: str, day: dt.date) -> str:
     from upath import UPath
 
     from podbrief_assets.database import session
-    from podbrief_assets.delivery.assets import brief_of, readers_of
+    from podbrief_assets.delivery.compose import brief_of, readers_of
     from podbrief_assets.delivery.render import render_text
     from podbrief_assets.lake.storage import Lake
     from podbrief_assets.lake.tables import TABLES
@@ -780,10 +799,166 @@ def _brief_text(home: Home, subscriber: str, day: dt.date) -> str:
             f"{subscriber} has no brief of {day}", "nothing of the day was worth their time, or they came after it"
         )
     reader = readers_of(engine, day).get(subscriber_id)
-    brief = brief_of(
-        rows.to_dicts(), day, reader.interests if reader else (), reader.brief_size if reader else len(rows)
+    return render_text(brief_of(rows.to_dicts(), day, reader))
+
+
+# --------------------------------------------------------------------------------------------------------------- mail
+
+
+@deliveries_app.command("list")
+def deliveries_list(
+    date: Annotated[str, typer.Option(help="The day of the briefs, as 2026-11-21.")],
+    status: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these: delivered, refused, unknown, cancelled, claimed.", show_default=False),
+    ] = None,
+) -> None:
+    """List what became of a day's briefs, one by one."""
+    from podbrief_assets.delivery.ledger import Ledger
+
+    day, ledger = _day(date), Ledger(_database(Home.from_environment()))
+    known = ("delivered", "refused", "unknown", "cancelled", "claimed")
+    if unknown := sorted(set(status or ()) - set(known)):
+        raise BadArgument(f"there is no status {unknown[0]}", f"give one of {', '.join(known)}")
+    found = ledger.of_day(day, [one for one in known if one in (status or ())])  # type: ignore[misc]
+    if found:
+        rows = [
+            (one.subscriber_id, one.status, f"{one.attempted_at:%Y-%m-%d %H:%M}", one.detail or "") for one in found
+        ]
+        _print_table(("subscriber", "status", "tried at", "detail"), rows)
+    else:
+        out.print(f"nothing of {day} was handed over{' in such a way' if status else ''}")
+    if (why := ledger.held(day)) is not None:
+        err.print(f"{day} is held ({_plain(why, 300)}): `podbrief deliveries release {day}` lets it go", soft_wrap=True)
+
+
+@deliveries_app.command("settle")
+def deliveries_settle(
+    subscriber: Annotated[str, typer.Argument(metavar="SUBSCRIBER", help="The subscriber's identifier.")],
+    date: Annotated[str, typer.Argument(metavar="DAY", help="The day of the brief.")],
+    verdict: Annotated[str, typer.Argument(metavar="delivered|resend", help="What became of it.")],
+) -> None:
+    """Settle a brief of which nobody knows whether it left: it was delivered, or it shall be sent again.
+
+    A refused one can be sent again, too. The next run sends it; once its time is over, podbrief run --date DAY --mail.
+    """
+    from podbrief_assets.delivery.ledger import Ledger
+
+    day = _day(date)
+    if verdict not in ("delivered", "resend"):
+        raise BadArgument(f"“{verdict[:40]}” is no verdict", "say delivered or resend")
+    Ledger(_database(Home.from_environment())).settle_by_hand(subscriber, day, verdict)  # type: ignore[arg-type]
+    then = "counts as delivered" if verdict == "delivered" else f"is sent again by the next run of {day}"
+    out.print(f"the brief of {day} for {_plain(subscriber, 64)} {then}", soft_wrap=True)
+
+
+@deliveries_app.command("hold")
+def deliveries_hold(
+    date: Annotated[str, typer.Argument(metavar="DAY", help="The day of the briefs.")],
+    why: Annotated[str, typer.Option(help="Why, for whoever wonders later.")],
+) -> None:
+    """Let nothing of a day be handed over until it is released. A run at work stops after the mail in hand."""
+    from podbrief_assets.delivery.ledger import Ledger
+
+    day, reason = _day(date), _line(why, 300)
+    if not reason:
+        raise BadArgument("no reason is given", "say why, as in --why 'a wrong number in it'")
+    Ledger(_database(Home.from_environment())).hold(day, reason)
+    out.print(f"{day} is held: `podbrief deliveries release {day}` lets it go", soft_wrap=True)
+
+
+@deliveries_app.command("release")
+def deliveries_release(date: Annotated[str, typer.Argument(metavar="DAY", help="The day of the briefs.")]) -> None:
+    """Let a held day go. The next run hands its briefs over."""
+    from podbrief_assets.delivery.ledger import Ledger
+
+    day = _day(date)
+    if not Ledger(_database(Home.from_environment())).release_day(day):
+        raise BadArgument(f"{day} is not held", f"`podbrief deliveries hold {day} --why TEXT` holds it")
+    out.print(f"{day} is released: the next run hands its briefs over", soft_wrap=True)
+
+
+@deliveries_app.command("send-test")
+def deliveries_send_test(
+    date: Annotated[str, typer.Argument(metavar="DAY", help="The day of the briefs.")],
+    to: Annotated[str, typer.Option("--to", help="The address that gets it.")],
+    subscriber: Annotated[
+        str | None,
+        typer.Option(help="Whose brief, by address or identifier; else the first of the day.", show_default=False),
+    ] = None,
+) -> None:
+    """Send one brief of a day to yourself, held or not: to see it before others do.
+
+    The ledger knows nothing of it, and its links change nothing.
+    """
+    from contextlib import closing
+
+    from upath import UPath
+
+    from podbrief_assets.delivery.sending import send_test
+    from podbrief_assets.lake.storage import Lake
+    from podbrief_assets.resources import MailResource
+    from podbrief_assets.subscribers.database import id_of
+    from podbrief_assets.subscribers.values import checked_address
+
+    home, day, address = Home.from_environment(), _day(date), checked_address(to)
+    engine = _database(home)
+    reader_id = subscriber
+    if subscriber is not None and "@" in subscriber:
+        from podbrief_assets.database import session
+
+        with session(engine, read_only=True) as transaction:
+            reader_id = id_of(transaction, subscriber)
+    mail = MailResource(outbox=str(home.outbox), home=str(home.root))
+    with closing(mail.mailer()) as mailer:
+        detail = send_test(Lake(UPath(home.lake)), engine, mail.settings, mail.links, mailer, day, address, reader_id)
+    out.print(f"sent by {_plain(mail.described)}: {_plain(detail)}", soft_wrap=True)
+
+
+@bounces_app.command("import")
+def bounces_import(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A mailbox (mbox) or one message; - reads a pipe.")],
+) -> None:
+    """Read what came back to the return path: who is nobody any more, and who asks by mail to unsubscribe.
+
+    An address that is nobody's gets nothing more; one whose mail failed on three days within 30 neither. The same file
+    again changes nothing.
+    """
+    from podbrief_assets.delivery.bounces import record
+    from podbrief_assets.tokens import Keys
+
+    home = Home.from_environment()
+    content = sys.stdin.buffer.read() if file == "-" else _read(Path(file))
+    keys = Keys.from_environment(os.environ, home.root)
+    done = record(_database(home), content, keys, dt.datetime.now(dt.UTC))
+    out.print(
+        f"{_count(len(done.bounced), 'subscriber')} bounced, {len(done.unsubscribed):,} unsubscribed; "
+        f"{_count(done.recorded, 'notice')} recorded, {done.known:,} known before, {len(done.unmatched):,} unmatched, "
+        f"{_count(done.other, 'other message')}",
+        soft_wrap=True,
     )
-    return render_text(brief)
+    for one in done.unmatched[:20]:
+        err.print(f"  {_plain(one)}", soft_wrap=True)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8670,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Answer the links in mails: unsubscribing with one click, and what an insight was worth.
+
+    Put it behind a server that speaks HTTPS at PODBRIEF_PUBLIC_URL. No cookie, no log of who came.
+    """
+    import uvicorn
+
+    from podbrief_assets.tokens import Keys
+    from podbrief_assets.web.mail_pages import MailPages
+
+    home = Home.from_environment()
+    pages = MailPages(_database(home), Keys.from_environment(os.environ, home.root), lambda: dt.datetime.now(dt.UTC))
+    # Without an access log: the addresses that it would hold are keys.
+    uvicorn.run(pages.application(), host=host, port=port, access_log=False, server_header=False)
 
 
 # -------------------------------------------------------------------------------------------------------------- shows

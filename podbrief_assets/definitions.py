@@ -53,7 +53,7 @@ def build_defs(
         "speech": resources.Speech.from_environment(os.environ),
         "embedding_model": resources.EmbeddingModel(model=EMBEDDING_MODEL, dimension=EMBEDDING_DIMENSION),
         "language_model": resources.LanguageModel(database=database),
-        "outbox": resources.OutboxResource(root=str(home.outbox)),
+        "mail": resources.MailResource(outbox=str(home.outbox), home=str(home.root)),
         "personal_files": resources.PersonalFiles(
             lake=str(home.lake),
             vectors=str(home.vectors),
@@ -64,8 +64,14 @@ def build_defs(
     }
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
-        jobs=[automation.daily_brief, automation.late_day, automation.transcribe_shards, automation.brief_shards],
-        schedules=[automation.every_morning],
+        jobs=[
+            automation.daily_brief,
+            automation.late_day,
+            automation.deliver_due,
+            automation.transcribe_shards,
+            automation.brief_shards,
+        ],
+        schedules=[automation.every_morning, automation.every_hour],
         sensors=[automation.settle_dead_runs, automation.late_episodes],
         resources=defaults | overrides,
         executor=executor or dg.multiprocess_executor,

@@ -21,6 +21,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from podbrief_assets import database, models
+from podbrief_assets.delivery import records
+from podbrief_assets.delivery.settings import PUBLIC_URL, MailSettings
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.insights import llm
 from podbrief_assets.insights.prices import price_of
@@ -51,8 +53,12 @@ class Finding:
     remedy: str = ""
 
 
-def examine(home: Home, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Everything that a run would use, in the order in which a run would need it."""
+def examine(home: Home, environ: Mapping[str, str] | None = None, dns: str | None = None) -> Iterator[Finding]:
+    """Everything that a run would use, in the order in which a run would need it.
+
+    Args:
+        dns: The sender's TXT records, as `dig` prints them; None where nobody looked.
+    """
     environ = os.environ if environ is None else environ
     yield Finding("Python", f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} processors")
     yield _folder("home", home.root)
@@ -72,7 +78,7 @@ def examine(home: Home, environ: Mapping[str, str] | None = None) -> Iterator[Fi
         "embedding", "PODBRIEF_EMBEDDING_MODEL", EMBEDDING_MODEL, f", {EMBEDDING_DIMENSION} numbers a vector"
     )
     yield _language_model(environ)
-    yield Finding("mail", f"written to {home.outbox}; nothing is sent")
+    yield from _mail(home, environ, dns)
     yield _contact(environ)
 
 
@@ -225,6 +231,32 @@ def _language_model(environ: Mapping[str, str]) -> Finding:
         remedy = f"no price table lists {' or '.join(unpriced)}: list it in the file that PODBRIEF_LLM_PRICES names"
         return Finding("language model", "; ".join(parts), state, remedy)
     return Finding("language model", "; ".join(parts))
+
+
+def _mail(home: Home, environ: Mapping[str, str], dns: str | None) -> Iterator[Finding]:
+    try:
+        settings = MailSettings.from_environment(environ)
+    except PodbriefError as error:
+        yield Finding("mail", "none can be sent", "missing", str(error))
+        return
+    server = settings.smtp
+    if server is None:
+        yield Finding("mail", f"written to {home.outbox}; nothing is sent")
+    else:
+        secured = {"implicit": "TLS", "starttls": "STARTTLS", "none": "on this machine"}[server.encryption]
+        login = f"as {server.user}" if server.user else "without a log-in"
+        sent = f"from {settings.sender} through {server.host}:{server.port} ({secured}), {login}"
+        yield Finding("mail", f"{sent}, at most {settings.per_minute:,} a minute")
+    if settings.public_url:
+        yield Finding("links in mails", f"{settings.public_url}, where `podbrief serve` must answer")
+    else:
+        remedy = f"set {PUBLIC_URL} and run `podbrief serve`: readers then unsubscribe and vote with a click"
+        yield Finding("links in mails", "none", "note", remedy)
+    if dns is not None:
+        for verdict in records.judged(records.parsed(dns), settings):
+            yield Finding(verdict.what, verdict.found, verdict.state, verdict.remedy)
+    elif server is not None:
+        yield Finding("SPF, DKIM, DMARC", "not looked at", "note", "give the records: podbrief doctor --dns FILE")
 
 
 def _contact(environ: Mapping[str, str]) -> Finding:

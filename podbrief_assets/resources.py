@@ -6,6 +6,7 @@ Doesn't: the work itself (`net.py`, `lake/`, `insights/`, `delivery/`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,10 @@ from upath import UPath
 
 from podbrief_assets import database, migrations, net
 from podbrief_assets.delivery.ledger import Ledger
-from podbrief_assets.delivery.mailer import Outbox
+from podbrief_assets.delivery.links import Links
+from podbrief_assets.delivery.mailer import Mailer, Outbox
+from podbrief_assets.delivery.settings import MailSettings
+from podbrief_assets.delivery.smtp import SmtpMailer
 from podbrief_assets.environment import choice, whole_number
 from podbrief_assets.insights.embeddings import SentenceEncoder
 from podbrief_assets.insights.llm import LlmExtractor, LlmSettings, configured
@@ -28,6 +32,7 @@ from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.step_files import StepFiles
 from podbrief_assets.lake.storage import Lake
 from podbrief_assets.subscribers.forgetting import Places
+from podbrief_assets.tokens import Keys
 from podbrief_assets.transcripts.engine import PRECISIONS
 from podbrief_assets.transcripts.recordings import KEEP_AUDIO_DAYS, MAX_KEEP_DAYS, Recordings
 from podbrief_assets.transcripts.speech import SpeechRecognizer
@@ -40,7 +45,7 @@ __all__ = [
     "LakeIOManager",
     "LakeResource",
     "LanguageModel",
-    "OutboxResource",
+    "MailResource",
     "PersonalFiles",
     "RecordingStore",
     "Speech",
@@ -206,21 +211,48 @@ class LanguageModel(dg.ConfigurableResource[LlmExtractor]):
         return LlmExtractor(settings, None if settings.budget_usd is None else self.database.engine)
 
 
-class OutboxResource(dg.ConfigurableResource[Outbox]):
-    """The mailer that writes `.eml` files below `root`."""
+class MailResource(dg.ConfigurableResource[MailSettings]):
+    """Where mail goes: by SMTP where `PODBRIEF_SMTP_URL` is set, else into `.eml` files below `outbox`.
 
-    root: str
-    sender: str = "brief@podbrief.invalid"
+    Everything but the folders is read from the environment when it is needed: addresses of servers hold passwords, and
+    what is configured in Dagster is stored by it.
+    """
+
+    outbox: str
+    home: str
 
     @property
-    def domain(self) -> str:
-        """The domain of Message-IDs: the sender's."""
-        return self.sender.rpartition("@")[2]
+    def settings(self) -> MailSettings:
+        """What the environment says.
+
+        Raises:
+            BadSetting: it can't be used, or SMTP is switched on without what it needs.
+        """
+        return MailSettings.from_environment(os.environ)
 
     @property
-    def mailer(self) -> Outbox:
-        """The mailer."""
-        return Outbox(Path(self.root))
+    def sends(self) -> bool:
+        """Whether mail leaves this machine."""
+        return self.settings.smtp is not None
+
+    @property
+    def described(self) -> str:
+        """In words, without a password."""
+        server = self.settings.smtp
+        return f"SMTP to {server.host}:{server.port}" if server else f"the outbox {self.outbox}"
+
+    @property
+    def links(self) -> Links | None:
+        """The addresses that lead back to us; None where there is no public one."""
+        public_url = self.settings.public_url
+        return Links(public_url, Keys.from_environment(os.environ, Path(self.home))) if public_url else None
+
+    def mailer(self) -> Mailer:
+        """The mailer, to be closed by whoever opens it."""
+        settings = self.settings
+        if settings.smtp is None:
+            return Outbox(Path(self.outbox))
+        return SmtpMailer(settings.smtp, per_minute=settings.per_minute)
 
 
 class DeliveryLedger(dg.ConfigurableResource[Ledger]):

@@ -90,6 +90,7 @@ def run_days(
     progress: Progress,
     *,
     late: bool = False,
+    mail: bool = False,
 ) -> Iterator[DayReport]:
     """Run `days` in order, after one scan; yields each day's report as it ends.
 
@@ -100,6 +101,7 @@ def run_days(
         progress: Told (asset, what it is at) while a day runs: nothing when it starts, `WAITING` and the pool while
             another run holds the pool, else what the asset logs.
         late: Make days again that gained episodes, as far as their insights: no scan, no briefs.
+        mail: Mail the days' briefs whatever the hour and however old they are.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM, once the day's report was yielded.
@@ -118,7 +120,7 @@ def run_days(
                 run_id=report.run_id,
                 tags=process_tag(report.run_id),
                 asset_selection=sorted(everything - scanned if number else everything),
-                run_config=_QUIET,
+                run_config={**_QUIET, "ops": {"brief_deliveries": {"config": {"mail": True}}}} if mail else _QUIET,
                 raise_on_error=False,
             )
         report.complete = result.success

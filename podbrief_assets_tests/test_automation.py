@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from podbrief_assets import automation
+from podbrief_assets.definitions import build_defs
 from podbrief_assets.episodes.late import LATE_DAYS
 from podbrief_assets.instance import prepare
 from podbrief_assets.lake.paths import Home
@@ -90,3 +91,23 @@ def test_a_scan_of_an_older_release_names_no_days(instance: dg.DagsterInstance):
     instance.report_runless_asset_event(dg.AssetMaterialization("feed_items", metadata={"new_items": 3}))
     days, cursor = look(instance)
     assert days == [] and cursor is not None
+
+
+def test_every_hour_the_two_last_days_are_looked_at_if_their_briefs_were_made(home: Home, instance: dg.DagsterInstance):
+    def asked(moment: dt.datetime) -> list[tuple[str | None, str | None]]:
+        schedule = build_defs(home).resolve_schedule_def("every_hour")
+        assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED, "it sends mail: somebody switches it on"
+        with dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=moment,
+            repository_def=build_defs(home).get_repository_def(),
+        ) as context:
+            requests = schedule.evaluate_tick(context).run_requests or []
+        return [(request.partition_key, request.run_key) for request in requests]
+
+    ten = dt.datetime(2026, 2, 4, 10, 5, tzinfo=dt.UTC)
+    assert asked(ten) == []
+    for day in (FIRST, SECOND, THIRD):
+        instance.report_runless_asset_event(dg.AssetMaterialization("user_briefs", partition=day))
+    assert asked(ten) == [(THIRD, f"{THIRD}/2026-02-04T10"), (SECOND, f"{SECOND}/2026-02-04T10")]
+    assert asked(ten + dt.timedelta(hours=1))[0] == (THIRD, f"{THIRD}/2026-02-04T11"), "every hour anew"

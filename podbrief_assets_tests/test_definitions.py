@@ -16,7 +16,7 @@ from podbrief_assets import automation, definitions
 from podbrief_assets.definitions import build_defs
 from podbrief_assets.lake.paths import Home
 from podbrief_assets.lake.tables import TABLES
-from podbrief_assets.resources import OutboxResource
+from podbrief_assets.resources import MailResource
 
 GRAPH = build_defs().resolve_asset_graph()
 KEYS = sorted(GRAPH.get_all_asset_keys())
@@ -85,6 +85,11 @@ def test_a_late_day_asks_no_feed_and_sends_nothing():
     assert {"episodes", "transcripts", "insight_candidates", "related_insights", "warehouse"} <= names
 
 
+def test_handing_over_every_hour_makes_nothing():
+    names = {key.to_user_string() for key in automation.deliver_due.selection.resolve(GRAPH)}
+    assert names == {"brief_deliveries"}
+
+
 def test_what_spends_money_is_off_until_somebody_switches_it_on(home: Home):
     made = build_defs(home)
     sensor = made.resolve_sensor_def("late_episodes")
@@ -126,10 +131,10 @@ def test_the_executor_is_the_deployments_choice(home: Home):
 
 
 def test_an_override_takes_a_resources_place(home: Home, tmp_path: Path):
-    mine = OutboxResource(root=str(tmp_path / "mine"))
-    resources = build_defs(home, outbox=mine).resources
+    mine = MailResource(outbox=str(tmp_path / "mine"), home=str(tmp_path))
+    resources = build_defs(home, mail=mine).resources
     assert resources is not None
-    assert resources["outbox"] is mine
+    assert resources["mail"] is mine
     assert set(resources) == set(build_defs(home).resources or {})
 
 
@@ -137,6 +142,8 @@ def test_no_secret_enters_what_dagster_stores(home: Home, monkeypatch: pytest.Mo
     secrets = {
         "PODBRIEF_DATABASE_URL": "postgresql+psycopg://brief:hunter2@db.example.org/brief",
         "OPENAI_API_KEY": "sk-hunter2",
+        "PODBRIEF_SMTP_URL": "smtps://brief:hunter2@smtp.example.org",
+        "PODBRIEF_TOKEN_KEY": "hunter2" * 6,
     }
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)

@@ -115,3 +115,30 @@ def test_keys_and_passwords_are_never_shown(home: Home):
     found = findings(secret)
     assert found["database"].state == "missing"
     assert "hidden" not in str(found)
+
+
+def test_how_mail_leaves_is_told_without_its_password(home: Home):
+    sending = {
+        "PODBRIEF_SMTP_URL": "smtps://me:hidden@smtp.example.org",
+        "PODBRIEF_MAIL_FROM": "brief@example.org",
+        "PODBRIEF_MAIL_POSTAL_ADDRESS": "Example Ltd, Sometown",
+        "PODBRIEF_PUBLIC_URL": "https://briefs.example.org",
+        "PODBRIEF_DKIM_KEY": "relay",
+    }
+    found = findings(home, **sending)
+    assert found["mail"].found.startswith("from brief@example.org through smtp.example.org:465 (TLS), as me")
+    assert found["links in mails"].state == "fine"
+    assert "--dns" in found["SPF, DKIM, DMARC"].remedy
+    assert "hidden" not in str(found)
+    told = {one.what: one for one in examine(home, sending, dns='example.org TXT "v=spf1 mx -all"')}
+    assert (told["SPF"].state, told["DKIM"].state, told["DMARC"].state) == ("fine", "note", "missing")
+    del sending["PODBRIEF_PUBLIC_URL"]
+    broken = findings(home, **sending)["mail"]
+    assert broken.state == "missing" and "PODBRIEF_PUBLIC_URL" in broken.remedy
+
+
+def test_records_are_read_from_a_file(home: Home, tmp_path: Path):
+    records = tmp_path / "records.txt"
+    records.write_text("nothing of use")
+    result = CliRunner().invoke(app, ["doctor", "--dns", str(records)])
+    assert result.exit_code == 1 and "SPF" in result.output and "DMARC" in result.output

@@ -24,6 +24,7 @@ VERSION = f"{ranking.VERSION}.{profiles.VERSION}.1"
 # Nearness to an interest from which a reader sees at once why; below, the two share a subject at best. In the units of
 # `profiles.DEVIATIONS`; both are read off briefs of real episodes.
 _CLOSE = 0.85
+_EARLIER_S = 15  # how much before a place that is not exactly known a link starts to play
 
 # The same words for Python and for Polars.
 _WORD = re.compile(r"[^\W_]+")
@@ -250,9 +251,13 @@ def reason() -> pl.Expr:
 
 
 def _link() -> pl.Expr:
-    """Where the quote can be heard: the audio from that second on (a media fragment), else the episode's page."""
+    """Where the quote can be heard: the audio from that second on (a media fragment), else the episode's page.
+
+    Where the second is not exactly known it starts somewhat earlier, so that nobody has to search backwards.
+    """
     audio = pl.col("audio_url").str.replace(r"#.*$", "")
-    return pl.coalesce(pl.format("{}#t={}", audio, pl.col("start_s").cast(pl.Int64)), "link")
+    start_s = pl.when("timed").then("start_s").otherwise(pl.max_horizontal(0.0, pl.col("start_s") - _EARLIER_S))
+    return pl.coalesce(pl.format("{}#t={}", audio, start_s.cast(pl.Int64)), "link")
 
 
 def _with_words(today: pl.DataFrame, words: Iterable[str]) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from podbrief_assets.briefs.profiles import Archive
 from podbrief_assets.briefs.ranking import Floats
 from podbrief_assets.lake.storage import Lake
 from podbrief_assets.lake.tables import EMBEDDING_DIMENSION
+from podbrief_assets.transcripts.insertion import inserts_advertising
 
 NEWS_DAYS = 3  # so that a quiet day still has news
 REMEMBERED_DAYS = 30  # in which nobody is sent the same claim again
@@ -40,7 +41,7 @@ def news(lake: Lake, day: dt.date, followers: pl.DataFrame) -> pl.DataFrame:
     seen_day = pl.col("first_seen_at").dt.date()
     shared = ~pl.col("private").fill_null(False)
     columns: tuple[str | pl.Expr, ...] = (
-        *("episode_id", "title", "show_title", "date"),
+        *("episode_id", "title", "show_title", "date", pl.col("audio_url").alias("from_url"), "duration_s"),
         *(pl.when(shared).then(address).alias(address) for address in ("link", "audio_url")),
     )
     own = pl.col("duplicate_of").is_null()
@@ -61,11 +62,21 @@ def news(lake: Lake, day: dt.date, followers: pl.DataFrame) -> pl.DataFrame:
         .join(lake.scan("insight_scores", days).select("insight_id", "quality", "duplicate_of"), on="insight_id")
         .join(lake.scan("insight_embeddings", days).select("insight_id", "embedding"), on="insight_id")
         .join(
-            episodes.lazy().select("episode_id", "show_title", "link", "audio_url", "news_day", episode_title="title"),
+            episodes.lazy().select(
+                *("episode_id", "show_title", "link", "audio_url", "news_day", "from_url", "duration_s"),
+                episode_title="title",
+            ),
             on="episode_id",
+        )
+        .join(
+            lake.scan("transcripts", days).select("episode_id", "origin", transcribed_s="duration_s"),
+            on="episode_id",
+            how="left",
         )
         .join(followers.lazy(), on="show_id", how="left")
         .with_columns(
+            timed=pl.col("timed")
+            & ~inserts_advertising(*map(pl.col, ("from_url", "duration_s", "transcribed_s", "origin"))),
             cluster=pl.coalesce("duplicate_of", "insight_id"),
             freshness=pl.lit(_HALF_LIFE).pow((pl.lit(day) - pl.col("news_day")).dt.total_days()),
             popularity=pl.col("followers").fill_null(0).log1p() / np.log1p(most),

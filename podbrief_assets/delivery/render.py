@@ -1,7 +1,8 @@
 """Turn a brief into a mail, and into text for a terminal.
 
-Belongs here: making text from strangers harmless, the subject, the two bodies, the headers.
-Doesn't: choosing entries (`briefs/`), handing the mail over (`mailer.py`), the markup itself (`templates/`).
+Belongs here: the subject, the two bodies, the headers.
+Doesn't: choosing entries (`briefs/`), making strangers' text harmless (`text.py`), addresses that lead back to us
+(`links.py`), handing the mail over (`mailer.py`), the markup itself (`templates/`).
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
-import re
 import textwrap
-import unicodedata
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Literal, NamedTuple
+from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+from mjml import mjml2html
 
+from podbrief_assets.delivery.text import MAX_LINK, cut, one_line, web_link
 from podbrief_assets.errors import PermanentFailure, TransientFailure
 
 Kind = Literal["insight", "excerpt"]
@@ -32,8 +33,10 @@ MAX_HTML_BYTES = 60_000
 WORDS_PER_MINUTE = 220
 
 _TEXT_WIDTH = 72
-_MAX_LINK = 1_500
-_MAX_MARKS = 4
+_TEMPLATES = PackageLoader("podbrief_assets.delivery", "templates")
+# The email package breaks a header by encoding words that are longer than a line, and no mail program finds the address
+# in an encoded List-Unsubscribe. SMTP itself allows 998 characters.
+_WIRE = SMTP.clone(cte_type="7bit", max_line_length=900)
 
 # What strftime says depends on the locale of whichever process renders, and a brief is the same on every machine.
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -42,8 +45,6 @@ _MONTHS = (
     *("July", "August", "September", "October", "November", "December"),
 )
 _NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-_NOT_IN_LINKS = re.compile(r"[\s\"'<>\\^`{|}\x00-\x20\x7f]")
 
 
 class EmptyBrief(PermanentFailure):
@@ -63,6 +64,10 @@ class Entry:
     """One entry as it is sent: a row of `user_briefs`, with the names that it has there.
 
     Nothing in it is trusted: titles, names and words come from feeds and transcripts of strangers.
+
+    Attributes:
+        also_heard_on, heard_otherwise_on: Titles of shows that say the same, that say something else.
+        up, down: Addresses by which the reader says what it was worth; ours, and so trusted.
     """
 
     rank: int
@@ -79,6 +84,8 @@ class Entry:
     reason: str
     also_heard_on: tuple[str, ...] = ()
     heard_otherwise_on: tuple[str, ...] = ()
+    up: str | None = None
+    down: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +100,31 @@ class BriefMail:
     day: dt.date
     entries: tuple[Entry, ...]
     brief_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letterhead:
+    """Who writes, and how the reader gets rid of them.
+
+    Attributes:
+        sender, sender_name: The address in From and the name beside it.
+        postal_address: Where the sender is found on paper.
+        unsubscribe: The HTTPS address of the one-click page.
+        unsubscribe_token: What a mail to the sender says to the same end.
+    """
+
+    sender: str
+    sender_name: str = "podbrief"
+    postal_address: str | None = None
+    unsubscribe: str | None = None
+    unsubscribe_token: str | None = None
+
+
+class _Said(NamedTuple):
+    """A line below an entry: our words, then others'."""
+
+    before: str
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,27 +145,31 @@ class _Shown:
     source: tuple[str, ...]
     time: str
     link: str | None
-    reason: str
-    also: str
-    otherwise: str
+    also: _Said | None
+    otherwise: _Said | None
+    why: _Said | None
+    up: str | None
+    down: str | None
 
 
 def render(
     brief: BriefMail,
+    letterhead: Letterhead,
     *,
     address: str,
-    sender: str,
     message_id: str,
-    sender_name: str = "podbrief",
-    contact: str | None = None,
+    title: str = "",
+    text_only: bool = False,
+    sent_at: dt.datetime | None = None,
 ) -> EmailMessage:
     """The mail: HTML below 60 kB and its plain-text twin. The same arguments give the same bytes.
 
     Args:
         address: Where it goes, as `subscribers.database.address_of` gives it.
-        sender: The address that it comes from.
         message_id: With angle brackets, as `ledger.message_id` makes it.
-        contact: Where to write to in order to stop the briefs; without one the mail names whoever runs podbrief.
+        title: What stands before the subject, as in a mail that is a test.
+        text_only: Whether the reader wants no HTML.
+        sent_at: The mail's date; left out, it is the moment at which the brief's day was over, whenever it is rendered.
 
     Raises:
         EmptyBrief: There is nothing in it.
@@ -143,27 +179,28 @@ def render(
         raise EmptyBrief(f"the brief of {brief.day} is empty", "send none")
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     try:
-        message["From"] = Address(display_name=one_line(sender_name, 60), addr_spec=sender)
+        message["From"] = Address(display_name=one_line(letterhead.sender_name, 60), addr_spec=letterhead.sender)
     except (ValueError, IndexError, MessageError) as error:  # what the parser raises depends on where it gives up
         raise BadSender(
-            f"the sender “{one_line(sender, 80)}” is no address", "set one like brief@example.org"
+            f"the sender “{one_line(letterhead.sender, 80)}” is no address", "set one like brief@example.org"
         ) from error
     try:
         message["To"] = Address(addr_spec=address)
     except (ValueError, IndexError, MessageError) as error:
-        raise BadRecipient(
-            f"“{one_line(address, 80)}” is no address", "add the subscriber with a plain address"
-        ) from error
-    message["Subject"] = subject(brief)
-    # The moment at which the brief's day was over; that of the rendering would make every rerun another mail.
-    midnight = dt.datetime.combine(brief.day + dt.timedelta(days=1), dt.time(), dt.UTC)
-    message["Date"] = midnight
+        # Without the address: why a mail was refused ends up in the lake.
+        raise BadRecipient("the subscriber's address is none", "add the subscriber with a plain address") from error
+    message["Subject"] = title + subject(brief)
+    message["Date"] = sent_at or dt.datetime.combine(brief.day + dt.timedelta(days=1), dt.time(), dt.UTC)
     message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notice comes back
+    for name, value in _list_headers(letterhead):
+        message[name] = value
 
-    text = render_text(brief, contact=contact)
-    html = _html(brief, contact)
+    text = render_text(brief, letterhead)
     message.set_content(text)
+    if text_only:
+        return message
+    html = render_html(brief, letterhead)
     message.add_alternative(html, subtype="html")
     # `=_` can't stand in quoted-printable nor in base64, so no text that anybody wrote holds the boundary.
     digest = hashlib.sha256(f"{message_id}\n{text}\n{html}".encode()).hexdigest()
@@ -171,10 +208,41 @@ def render(
     return message
 
 
-def render_text(brief: BriefMail, *, contact: str | None = None) -> str:
+def on_the_wire(message: EmailMessage) -> bytes:
+    """The mail as it is sent: ASCII, CRLF line ends, no line above 998 characters."""
+    return message.as_bytes(policy=_WIRE)
+
+
+def _list_headers(letterhead: Letterhead) -> list[tuple[str, str]]:
+    """What mail programs make their unsubscribe button and their filters of (RFC 2369, 2919, 8058)."""
+    domain = letterhead.sender.rpartition("@")[2]
+    headers = [("List-ID", f"podbrief <brief.{domain}>")]
+    if letterhead.unsubscribe and letterhead.unsubscribe_token:
+        write = f"mailto:{quote(letterhead.sender, safe='@')}?subject="
+        headers += [
+            ("List-Help", f"<{write}help>"),
+            (
+                "List-Unsubscribe",
+                f"<{letterhead.unsubscribe}>, <{write}unsubscribe%20{letterhead.unsubscribe_token}>",
+            ),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ]
+    return headers
+
+
+def render_text(brief: BriefMail, letterhead: Letterhead | None = None) -> str:
     """The brief as plain text of 72 columns, as the mail's twin and on a terminal."""
-    template = _environment().get_template("brief.txt.j2")
-    return template.render(_context(brief, contact, 1.0)).strip("\n") + "\n"
+    return _text_template().render(_context(brief, letterhead, 1.0)).strip("\n") + "\n"
+
+
+def render_html(brief: BriefMail, letterhead: Letterhead | None = None) -> str:
+    """The brief as a page of less than 60 kB without images, for mail programs and browsers, light and dark."""
+    # Text of ordinary length is far below the limit; ten entries of nothing but escaped characters are not.
+    for share in (1.0, 0.5, 0.25, 0.1):
+        html = _html_template().render(_context(brief, letterhead, share))
+        if len(html.encode()) < MAX_HTML_BYTES:
+            return html
+    raise AssertionError("ten entries of a tenth of their length don't fill 60 kB")
 
 
 def subject(brief: BriefMail) -> str:
@@ -185,53 +253,10 @@ def subject(brief: BriefMail) -> str:
     first = brief.entries[0]
     room = SUBJECT_LENGTH - len(day) - 2
     text = one_line(first.text, 2 * SUBJECT_LENGTH)
-    return f"{day}: {f'“{_cut(text, room - 2)}”' if first.kind == 'excerpt' else _cut(text, room)}"
+    return f"{day}: {f'“{cut(text, room - 2)}”' if first.kind == 'excerpt' else cut(text, room)}"
 
 
-def one_line(text: str, limit: int) -> str:
-    """`text` from a stranger on one line of at most `limit` characters, with nothing that acts instead of being read.
-
-    Control characters and line ends become spaces. Characters that turn the direction of what follows, that can't be
-    seen, or that are no characters are dropped, as are combining marks beyond four, which are piled over neighbours.
-    """
-    # Cut before anything is looked at: a title of ten megabytes costs no more than one of two thousand characters.
-    text = unicodedata.normalize("NFC", text[: 4 * limit + 1_000])
-    kept: list[str] = []
-    marks = 0
-    for char in text:
-        category = unicodedata.category(char)
-        marks = marks + 1 if category in ("Mn", "Me") else 0
-        if category in ("Cc", "Zl", "Zp"):
-            kept.append(" ")
-        elif marks <= _MAX_MARKS and (category not in ("Cf", "Cs", "Co") or char in "\u200c\u200d"):
-            kept.append(char)
-    return _cut(" ".join("".join(kept).split()), limit)
-
-
-def web_link(link: str | None) -> str | None:
-    """`link` if it is an http or https address that shows where it leads, else None."""
-    link = (link or "").strip()
-    if not link or len(link) > _MAX_LINK or _NOT_IN_LINKS.search(link) or one_line(link, len(link)) != link:
-        return None
-    try:
-        parts = urlsplit(link)
-        usable = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
-    except ValueError:  # as in http://[
-        return None
-    return link if usable else None
-
-
-def _html(brief: BriefMail, contact: str | None) -> str:
-    template = _environment().get_template("brief.html.j2")
-    # Text of ordinary length is far below the limit; ten entries of nothing but escaped characters are not.
-    for share in (1.0, 0.5, 0.25, 0.1):
-        html = template.render(_context(brief, contact, share))
-        if len(html.encode()) < MAX_HTML_BYTES:
-            return html
-    raise AssertionError("ten entries of a tenth of their length don't fill 60 kB")
-
-
-def _context(brief: BriefMail, contact: str | None, share: float) -> dict[str, object]:
+def _context(brief: BriefMail, letterhead: Letterhead | None, share: float) -> dict[str, object]:
     shown = [_shown(number, entry, share) for number, entry in enumerate(brief.entries[:10], start=1)]
     kinds = {entry.kind for entry in shown}
     return {
@@ -242,7 +267,9 @@ def _context(brief: BriefMail, contact: str | None, share: float) -> dict[str, o
         "preview": _preview(shown),
         "mixed": len(kinds) > 1,
         "provenance": _provenance(kinds),
-        "stop": f"To stop it, write to {one_line(contact, 120)}." if contact else "To stop it, tell whoever runs it.",
+        "unsubscribe": letterhead.unsubscribe if letterhead else None,
+        "stop": "To stop it, tell whoever runs it.",
+        "postal_address": one_line(letterhead.postal_address or "", 200) if letterhead else "",
     }
 
 
@@ -250,8 +277,11 @@ def _shown(number: int, entry: Entry, share: float) -> _Shown:
     def cleaned(text: str | None, limit: int) -> str:
         return one_line(text or "", max(12, int(limit * share)))
 
+    def said(before: str, text: str) -> _Said | None:
+        return _Said(before, text) if text else None
+
     def shows(titles: tuple[str, ...]) -> str:
-        return _listed([shown for title in titles[:5] if (shown := cleaned(title, 80))])
+        return _listed([title for title in (cleaned(show, 80) for show in titles[:5]) if title])
 
     link = web_link(entry.link)
     show, speaker = cleaned(entry.show_title, 120), cleaned(entry.speaker, 80)
@@ -266,10 +296,12 @@ def _shown(number: int, entry: Entry, share: float) -> _Shown:
         show=show,
         source=(*known, cleaned(entry.episode_title, 160)),
         time=f"{'at' if entry.timed else 'around'} {_clock(entry.start_s)}",
-        link=link if link and len(link) <= max(200, _MAX_LINK * share) else None,
-        reason=cleaned(entry.reason, 240),
-        also=shows(entry.also_heard_on),
-        otherwise=shows(entry.heard_otherwise_on),
+        link=link if link and len(link) <= max(200, MAX_LINK * share) else None,
+        also=said("Also heard on ", shows(entry.also_heard_on)),
+        otherwise=said("Heard otherwise on ", shows(entry.heard_otherwise_on)),
+        why=said("Why: ", cleaned(entry.reason, 240)),
+        up=entry.up,
+        down=entry.down,
     )
 
 
@@ -295,7 +327,7 @@ def _summary(brief: BriefMail, shown: list[_Shown]) -> str:
 def _preview(shown: list[_Shown]) -> str:
     """What a list of mails shows behind the subject, which has the first entry: the shows, each once."""
     shows = list(dict.fromkeys(entry.show for entry in shown))
-    return _cut(f"From {_listed(shows)}", 140)
+    return cut(f"From {_listed(shows)}", 140)
 
 
 def _provenance(kinds: set[Kind]) -> str:
@@ -326,15 +358,6 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
-def _cut(text: str, limit: int) -> str:
-    """`text` in at most `limit` characters, cut at a space where there is one in its second half."""
-    if len(text) <= limit:
-        return text
-    cut = text[: limit - 1]
-    space = cut.rfind(" ")
-    return (cut[:space] if space > limit // 2 else cut).rstrip(" ,;:\u2013\u2014-") + "…"
-
-
 def _wrapped(text: str, indent: str = "") -> str:
     """`text` in lines of 72 columns. Links don't pass through here, because they must stay whole."""
     return textwrap.fill(
@@ -349,8 +372,8 @@ def _wrapped(text: str, indent: str = "") -> str:
 @functools.cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("podbrief_assets.delivery", "templates"),
-        autoescape=select_autoescape(("html.j2",), disabled_extensions=("txt.j2",), default=True),
+        loader=_TEMPLATES,
+        autoescape=select_autoescape(disabled_extensions=("txt.j2",), default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -358,3 +381,17 @@ def _environment() -> Environment:
     )
     environment.filters["wrapped"] = _wrapped
     return environment
+
+
+@functools.cache
+def _text_template() -> Template:
+    return _environment().get_template("brief.txt.j2")
+
+
+@functools.cache
+def _html_template() -> Template:
+    """MJML is compiled before anything is filled in: once a process, and no stranger's text is ever read as markup."""
+    environment = _environment()
+    source, _, _ = _TEMPLATES.get_source(environment, "brief.mjml.j2")
+    # No fonts: their style sheets would be fetched from elsewhere whenever somebody opens the mail.
+    return environment.from_string(mjml2html(source, disable_comments=True, fonts={}))

@@ -511,8 +511,11 @@ class UserBriefs(_Dated):
     episode_id = _required("The episode.")
     episode_title = _required("The episode's title, as sent.")
     start_s = _seconds("Where the quote starts, in seconds.")
-    timed = dy.Bool(nullable=False, description="False where that is an estimate.")
-    link = _text("Address that plays from there, else the episode's page.")
+    timed = dy.Bool(
+        nullable=False,
+        description="False where that is an estimate, or the host inserts advertising and your copy runs differently.",
+    )
+    link = _text("Address that plays from there, 15 s earlier where that is not exact; else the episode's page.")
     score = dy.Float64(
         nullable=False,
         description="What the choice was made by: `relevance`, `quality`, `freshness` and `follows`, weighted, less "

@@ -49,13 +49,13 @@ def upgrade(opened: Engine, revision: str = "head") -> None:
 def tables() -> MetaData:
     """Every table that podbrief declares."""
     # Imported so that their tables are known; upgrading needs none of them, and this module must load without them.
-    from podbrief_assets.delivery import ledger  # noqa: PLC0415
+    from podbrief_assets.delivery import bounces, ledger  # noqa: PLC0415
     from podbrief_assets.episodes import feed_state, private  # noqa: PLC0415
     from podbrief_assets.insights.llm import batch, budget  # noqa: PLC0415
     from podbrief_assets.subscribers import database as subscribers  # noqa: PLC0415
     from podbrief_assets.subscribers import feedback, forgetting  # noqa: PLC0415
 
-    _ = (batch, budget, ledger, feed_state, private, subscribers, feedback, forgetting)
+    _ = (batch, bounces, budget, ledger, feed_state, private, subscribers, feedback, forgetting)
     return database.Base.metadata
 
 

@@ -20,7 +20,9 @@ from podbrief_assets.delivery.ledger import (
     Claim,
     DeliveryRow,
     Ledger,
+    NothingToSettle,
     Outcome,
+    Wanted,
     message_id,
 )
 
@@ -31,20 +33,20 @@ MORNING = dt.datetime(2026, 11, 22, 6, tzinfo=dt.UTC)
 RUN = """
 import datetime as dt, os, signal, sys
 from podbrief_assets.database import engine
-from podbrief_assets.delivery.ledger import Ledger, message_id
+from podbrief_assets.delivery.ledger import Ledger, Wanted, message_id
 url, sent, idempotent = sys.argv[1], sys.argv[2], sys.argv[3] == "True"
-die_at, count = int(sys.argv[4]), int(sys.argv[5])
+die_at, count, batch = int(sys.argv[4]), int(sys.argv[5]), 5
 day, ledger = dt.date(2026, 11, 21), Ledger(engine(url))
-for number in range(count):
-    who = f"{number:016x}"
-    claim = ledger.claim(who, day, message_id=message_id(who, day), entries=5, idempotent=idempotent, run_id="run")
-    if claim is None:
-        continue
-    if number == die_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-    with open(sent, "a") as file:
-        file.write(who + "\\n")
-    assert ledger.settle(claim, "delivered", "out")
+everyone = [f"{number:016x}" for number in range(count)]
+for start in range(0, count, batch):
+    wanted = [Wanted(subscriber_id=one, message_id=message_id(one, day), entries=5) for one in everyone[start:start + batch]]
+    for claim in ledger.claim(wanted, day, idempotent=idempotent, run_id="run"):
+        assert ledger.begin(claim)
+        if int(claim.subscriber_id, 16) == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        with open(sent, "a") as file:
+            file.write(claim.subscriber_id + "\\n")
+        assert ledger.settle(claim, "delivered", "out")
 """
 
 
@@ -63,10 +65,17 @@ def ledger(opened: Engine) -> Ledger:
     return Ledger(opened)
 
 
-def claimed(ledger: Ledger, who: str = "ann", *, idempotent: bool = True, now: dt.datetime = MORNING) -> Claim | None:
-    return ledger.claim(
-        who, DAY, message_id=message_id(who, DAY), entries=5, idempotent=idempotent, run_id="run-1", now=now
-    )
+def wanted(*who: str, day: dt.date = DAY) -> list[Wanted]:
+    return [Wanted(subscriber_id=one, message_id=message_id(one, day), entries=5) for one in who]
+
+
+def claimed(
+    ledger: Ledger, who: str = "ann", *, idempotent: bool = True, now: dt.datetime = MORNING, begun: bool = False
+) -> Claim | None:
+    claims = ledger.claim(wanted(who), DAY, idempotent=idempotent, run_id="run-1", now=now)
+    if claims and begun:
+        assert ledger.begin(claims[0], now=now)
+    return claims[0] if claims else None
 
 
 def held_by_another_machine(opened: Engine) -> None:
@@ -106,7 +115,7 @@ def test_another_day_and_another_subscriber_are_free(ledger: Ledger) -> None:
     assert claimed(ledger) is not None
     assert claimed(ledger, "ben") is not None
     tomorrow = DAY + dt.timedelta(days=1)
-    assert ledger.claim("ann", tomorrow, message_id="<x@y>", entries=1, idempotent=True) is not None
+    assert len(ledger.claim(wanted("ann", "cleo", day=tomorrow), tomorrow, idempotent=True)) == 2
 
 
 def test_a_day_is_frozen_by_what_may_have_reached_somebody_and_by_nothing_else(ledger: Ledger) -> None:
@@ -120,13 +129,14 @@ def test_a_day_is_frozen_by_what_may_have_reached_somebody_and_by_nothing_else(l
 def test_a_released_claim_is_free_again(ledger: Ledger) -> None:
     claim = claimed(ledger)
     assert claim is not None
-    assert ledger.release(claim)
+    assert ledger.release([claim]) == 1
     assert ledger.of_day(DAY) == []
     again = claimed(ledger)
     assert again is not None
-    assert not ledger.release(claim)
+    assert not ledger.release([claim])
     assert ledger.settle(again, "delivered")
-    assert not ledger.release(again)
+    assert not ledger.release([again])
+    assert not ledger.release([])
 
 
 def test_a_live_claim_is_left_alone(ledger: Ledger, opened: Engine) -> None:
@@ -151,7 +161,7 @@ def test_a_stale_claim_for_the_outbox_is_taken_over_once(ledger: Ledger, opened:
 
 
 def test_a_stale_claim_for_anything_else_becomes_unknown_and_says_what_to_do(ledger: Ledger, opened: Engine) -> None:
-    first = claimed(ledger, idempotent=False)
+    first = claimed(ledger, idempotent=False, begun=True)
     assert first is not None
     # What counts is the mailer that may have had the mail, not the one that would get it now.
     assert claimed(ledger, idempotent=True, now=MORNING + 2 * STALE_AFTER) is None
@@ -162,6 +172,75 @@ def test_a_stale_claim_for_anything_else_becomes_unknown_and_says_what_to_do(led
     # The run was only slow: it knows best.
     assert ledger.settle(first, "delivered", "250 OK")
     assert (ledger.of_day(DAY)[0].status, ledger.of_day(DAY)[0].detail) == ("delivered", "250 OK")
+
+
+def test_a_dead_runs_claim_that_was_not_begun_is_free_whatever_the_mailer(ledger: Ledger, opened: Engine) -> None:
+    first = claimed(ledger, idempotent=False)
+    assert first is not None
+    held_by_another_machine(opened)
+    second = claimed(ledger, idempotent=False, now=MORNING + 2 * STALE_AFTER)
+    assert second is not None
+    assert not ledger.begin(first), "it was only slow, and hands nothing over any more"
+    assert ledger.begin(second)
+    assert not ledger.begin(second), "nothing is begun twice"
+
+
+def test_of_a_batch_those_are_claimed_that_nobody_has(ledger: Ledger) -> None:
+    assert [one.subscriber_id for one in ledger.claim(wanted("b", "d"), DAY, idempotent=True)] == ["b", "d"]
+    assert [one.subscriber_id for one in ledger.claim(wanted("a", "b", "c", "d"), DAY, idempotent=True)] == ["a", "c"]
+    assert ledger.claim([], DAY, idempotent=True) == []
+
+
+def test_of_a_held_day_nothing_is_claimed_or_begun_until_it_is_released(ledger: Ledger) -> None:
+    first = claimed(ledger)
+    assert first is not None
+    ledger.hold(DAY, "a wrong number in it")
+    assert ledger.held(DAY) == "a wrong number in it"
+    assert claimed(ledger, "ben") is None
+    assert not ledger.begin(first), "it was claimed before, and does not leave all the same"
+    assert ledger.claim(wanted("ben", day=DAY + dt.timedelta(1)), DAY + dt.timedelta(1), idempotent=True)
+    assert ledger.release_day(DAY)
+    assert ledger.held(DAY) is None
+    assert not ledger.release_day(DAY)
+    assert ledger.begin(first)
+    ledger.hold(DAY, "again")
+    assert ledger.held(DAY) == "again"
+
+
+def test_an_operator_settles_what_nobody_knows(ledger: Ledger) -> None:
+    for who, outcome in (("ann", "unknown"), ("ben", "unknown"), ("cleo", "refused"), ("dan", "delivered")):
+        claim = claimed(ledger, who)
+        assert claim is not None
+        assert ledger.settle(claim, outcome, "why")  # type: ignore[arg-type]
+    ledger.settle_by_hand("ann", DAY, "delivered")
+    ledger.settle_by_hand("ben", DAY, "resend")
+    ledger.settle_by_hand("cleo", DAY, "resend")
+    assert {one.subscriber_id: one.status for one in ledger.of_day(DAY)} == {"ann": "delivered", "dan": "delivered"}
+    assert claimed(ledger, "ben") is not None
+    for who, verdict in (("dan", "resend"), ("dan", "delivered"), ("cleo", "delivered"), ("nobody", "resend")):
+        with pytest.raises(NothingToSettle, match="deliveries list"):
+            ledger.settle_by_hand(who, DAY, verdict)  # type: ignore[arg-type]
+
+
+def test_what_a_dead_run_left_in_flight_can_be_settled_before_the_next_run(ledger: Ledger, opened: Engine) -> None:
+    assert claimed(ledger, idempotent=False, begun=True) is not None
+    with pytest.raises(NothingToSettle):
+        ledger.settle_by_hand("ann", DAY, "delivered", now=MORNING)
+    held_by_another_machine(opened)
+    ledger.settle_by_hand("ann", DAY, "delivered", now=MORNING + 2 * STALE_AFTER)
+    assert [one.status for one in ledger.of_day(DAY)] == ["delivered"]
+
+
+def test_what_is_settled_is_a_table(ledger: Ledger) -> None:
+    assert ledger.settled(DAY).is_empty()
+    for who in ("ben", "ann", "cleo"):
+        claim = claimed(ledger, who)
+        assert claim is not None
+        if who != "cleo":
+            assert ledger.settle(claim, "delivered", f"{who}.eml")
+    assert ledger.settled(DAY).rows() == [
+        (who, f"<20261121.{who}@podbrief.invalid>", "delivered", 5, MORNING, f"{who}.eml") for who in ("ann", "ben")
+    ]
 
 
 def test_threads_that_claim_at_once_share_the_work(url: str, opened: Engine) -> None:
@@ -197,7 +276,8 @@ def test_a_killed_run_is_completed_at_once_by_the_next(
 ) -> None:
     sent = tmp_path / "sent"
     assert run(url, sent, die_at=7, idempotent=idempotent).wait(60) == -9
-    assert [one.status for one in ledger.of_day(DAY)] == ["delivered"] * 7 + ["claimed"]
+    # What it had claimed with the eighth and not begun is no loss.
+    assert [one.status for one in ledger.of_day(DAY)] == ["delivered"] * 7 + ["claimed"] * 3
     assert run(url, sent, idempotent=idempotent).wait(60) == 0
     statuses = Counter(one.status for one in ledger.of_day(DAY))
     in_flight = f"{7:016x}"

@@ -1,0 +1,1 @@
+"""What podbrief answers on the web."""
