@@ -47,6 +47,7 @@ from podbrief_assets.subscribers.values import (
     checked_wishes,
     plain,
     topic_named,
+    unwanted,
 )
 
 WishKind = Literal["interest", "followed_show", "muted_show", "muted_topic", "muted_word"]
@@ -559,9 +560,17 @@ def is_active(session: Session, subscriber_id: str) -> bool:
 
 
 def _checked(wishes: Mapping[WishKind, Sequence[str]]) -> dict[WishKind, tuple[str, ...]]:
+    """`wishes` in the form that is stored; an interest that says “not crypto” is a mute."""
+    given: dict[WishKind, list[str]] = {kind: list(values) for kind, values in wishes.items()}
+    for what in filter(None, map(unwanted, given.get("interest", []))):
+        given.setdefault("muted_word", []).append(what)
+        if (topic := topic_named(what)) is not None:
+            given.setdefault("muted_topic", []).append(topic)
+    if "interest" in given:
+        given["interest"] = [one for one in given["interest"] if unwanted(one) is None]
     return {
         kind: checked_topics(values) if kind == "muted_topic" else checked_wishes(values, what=kind.replace("_", " "))
-        for kind, values in wishes.items()
+        for kind, values in given.items()
     }
 
 

@@ -30,6 +30,12 @@ MAX_WISH_LENGTH = 300
 # Reserved for private and test networks. A mail to them reaches nobody by accident, and people try podbrief with them.
 _PRIVATE_DOMAINS = re.compile(r"[@.](?:localhost|test|local|invalid)\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8}){0,3}", re.ASCII)
+# “No code tools” and “without a boss” are interests; what begins like this is none.
+_UNWANTED = re.compile(
+    r"(?:please )?(?:not(?! (?:only|just|yet|so)\b)(?: about| interested in)?|nothing (?:about|on|to do with)|no more"
+    r"|never(?: about)?|anything but) (?P<what>.+)",
+    re.IGNORECASE,
+)
 # A spreadsheet runs a cell that starts with one of these. No list that we ever export shall hold one.
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
@@ -148,6 +154,12 @@ def checked_topics(values: Sequence[str]) -> tuple[str, ...]:
 def topic_named(name: str) -> str | None:
     """The identifier of the topic with this identifier or title, in whatever case; None where there is none."""
     return _topics().get(plain(name).casefold())
+
+
+def unwanted(interest: str) -> str | None:
+    """What an interest says that nobody shall send: “crypto” of “not crypto”; None of one that is wanted."""
+    said = _UNWANTED.fullmatch(plain(interest).rstrip(".! "))
+    return said["what"] if said else None
 
 
 def checked_hour(hour: int) -> int:

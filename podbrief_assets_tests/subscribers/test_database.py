@@ -398,3 +398,12 @@ def test_processes_that_add_and_change_one_person_at_once_make_one_and_lose_noth
     assert sorted(one.interests) == [f"interest {number} {turn}" for number in range(3) for turn in range(5)]
     assert [version.valid_to for version in versions[:-1]] == [version.valid_from for version in versions[1:]]
     assert len(said) == 1, "what three said at once was said once"
+
+
+def test_not_crypto_is_a_mute_and_no_interest(db: Session) -> None:
+    one = add(db, "ann@example.org", ["batteries", "not cryptocurrency", "nothing about Elon Musk"], now=MONDAY)
+    assert set(one.new_wishes) == {"batteries", "cryptocurrency", "Elon Musk"}
+    (found,) = snapshot(db, MONDAY + DAY)
+    assert found.interests == ("batteries",)
+    assert found.muted_words == ("cryptocurrency", "Elon Musk")
+    assert found.muted_topics == ("cryptocurrency",)

@@ -19,6 +19,7 @@ from podbrief_assets.subscribers.values import (
     checked_timezone,
     checked_topics,
     checked_wishes,
+    unwanted,
 )
 
 
@@ -125,3 +126,24 @@ def test_a_format_is_html_or_text() -> None:
     assert [checked_format(name) for name in ("HTML", " text ")] == ["html", "text"]
     with pytest.raises(BadWish, match="html or text"):
         checked_format("pdf\x1b[31m")
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ("not crypto", "crypto"),
+        ("Not about the royal family.", "the royal family"),
+        ("please nothing about Elon Musk", "Elon Musk"),
+        ("no more startups", "startups"),
+        ("anything but football", "football"),
+        ("not interested in NFTs", "NFTs"),
+        ("no code tools", None),
+        ("not only AI but how people use it", None),
+        ("Nothing Phone and its rivals", None),
+        ("notes and how to take them", None),
+        ("why not", None),
+        ("not", None),
+    ],
+)
+def test_an_interest_that_says_what_nobody_shall_send_is_told_from_one(said: str, what: str | None) -> None:
+    assert unwanted(said) == what
