@@ -71,7 +71,7 @@ class Desk:
             said: What else they say.
             sent: `subscriber_id` and `cluster` of what they were sent.
         """
-        who, readers, wishes = self._readers(who, said, sent)
+        readers, wishes = self._readers(who, said, sent)
         picks = ranking.pick_entries(self.insights, readers, device=self.device)
         return self._rows(who, picks, wishes)
 
@@ -81,7 +81,7 @@ class Desk:
         Before anything stands above it, whatever they refuse; what is below the floors is left out.
         """
         nothing = pl.DataFrame(schema={"subscriber_id": pl.String, "cluster": pl.String})
-        who, readers, _ = self._readers(who, said, nothing)
+        readers, _ = self._readers(who, said, nothing)
         found = ranking.scored(self.insights, readers, device=self.device)
         rows: pl.DataFrame = self.today[found.insight.tolist()]
         return rows.with_columns(
@@ -130,9 +130,7 @@ class Desk:
             attribute=pl.concat_str("kind", pl.lit(" "), "value").rank("dense").cast(pl.Int64) - 1
         )
 
-    def _readers(
-        self, who: pl.DataFrame, said: Said, sent: pl.DataFrame
-    ) -> tuple[pl.DataFrame, ranking.Readers, _Wishes]:
+    def _readers(self, who: pl.DataFrame, said: Said, sent: pl.DataFrame) -> tuple[ranking.Readers, _Wishes]:
         readers = who.with_row_index("reader").with_columns(pl.col("reader").cast(pl.Int64))
         mine = readers.select("reader", "subscriber_id")
         written = readers.select("reader", vector="interest_vectors").explode("vector", empty_as_null=False)
@@ -157,7 +155,6 @@ class Desk:
         shows = self.today.select("show_id", show=pl.Series(self.insights.show, dtype=pl.Int64)).unique()
         follows = readers.select("reader", show_id="followed_shows").explode("show_id", empty_as_null=False)
         return (
-            who,
             ranking.Readers(
                 interests=self.archive.held_against(vectors, weight, owner),
                 aversions=self.archive.held_against(dislikes.vectors, dislikes.weight, dislikes.reader),
