@@ -43,6 +43,8 @@ HEARD = "pairs_heard.jsonl"
 # A repeat that is missed costs a reader a minute; one that is none costs a claim.
 SAME_PRECISION = 0.95
 OPPOSITE_PRECISION = 0.85  # a wrong link misleads nobody who reads both
+# However many of those above it are right, none is taken that the fit itself gives less than this.
+_LEAST_SAME, _LEAST_OPPOSITE = 0.8, 0.5
 FOLDS = 8
 
 # What a weight is expected to be before any pair, and how far from that it may lie.
@@ -50,7 +52,11 @@ _UNKNOWN = (0.0, 3.0)
 _BIAS = (0.0, 10.0)
 # These still tell by degrees below what excludes a pair; the other signs that exclude one are gone from what is left.
 _BY_DEGREES = {"direction turned", "places swapped", "word replaced"}
-_NEVER = {name for name, _ in VETOES.values()} - _BY_DEGREES
+_NEVER = {name for name, _ in VETOES.values()} - _BY_DEGREES | {
+    "numbers of one only",
+    "numbers unlike",
+    "numbers in conflict",
+}
 
 
 @dataclass(frozen=True)
@@ -123,8 +129,8 @@ def fit(pairs: Sequence[SignedPair]) -> Weights:
     return Weights(
         same=_weights(pairs, "same"),
         opposite=_weights(pairs, "opposite"),
-        same_from=_threshold(cross[:, 0], same, SAME_PRECISION, never=opposite),
-        opposite_from=_threshold(cross[:, 1], opposite, OPPOSITE_PRECISION),
+        same_from=_threshold(cross[:, 0], same, _LEAST_SAME, SAME_PRECISION, never=opposite),
+        opposite_from=_threshold(cross[:, 1], opposite, _LEAST_OPPOSITE, OPPOSITE_PRECISION),
     )
 
 
@@ -151,8 +157,8 @@ def folds(pairs: Sequence[SignedPair]) -> npt.NDArray[np.int64]:
         return key
 
     for one in pairs:
-        first, *others = (*one.pair.topic.split(" and "), f"text {one.pair.a}", f"text {one.pair.b}")
-        for other in others:
+        first, *others = one.pair.topic.split(" and ")
+        for other in (*others, f"text {one.pair.a}", f"text {one.pair.b}"):
             group[of(other)] = of(first)
     groups = [of(one.pair.topic.split(" and ")[0]) for one in pairs]
     numbers = {name: number % FOLDS for number, name in enumerate(sorted(set(groups)))}
@@ -191,16 +197,17 @@ def _weights(pairs: Sequence[SignedPair], verdict: Verdict) -> dict[str, float]:
 def _threshold(
     chances: npt.NDArray[np.float64],
     truth: npt.NDArray[np.bool_],
+    least: float,
     precision: float,
     never: npt.NDArray[np.bool_] | None = None,
 ) -> float:
-    """The lowest chance, in hundredths from an even one on, from which precision is as wanted; 1 where it never is.
+    """The lowest chance, in hundredths from `least` on, from which precision is as wanted; 1 where it never is.
 
     None of those that are `never` to be taken lies at or above it.
     """
     enough = [
         hundredths / 100
-        for hundredths in range(50, 100)
+        for hundredths in range(round(100 * least), 100)
         if (taken := chances >= hundredths / 100).any()
         and truth[taken].mean() >= precision
         and (never is None or not (taken & never).any())

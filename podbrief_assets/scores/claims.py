@@ -154,9 +154,9 @@ class Claim:
 
 def read_claim(text: str, names: Iterable[str] = ()) -> Claim:
     """What `text` claims; `names` are those that are known of it besides what it shows itself."""
-    text = " ".join(word[:_MOST_LETTERS] for word in text.replace("’", "'").split()[:_MOST_WORDS])
-    tokens = [match[0].lower() for match in _TOKEN.finditer(text)]
-    weights = {stem(word): _weight(word) for word in tokens if _weighty(word)}
+    text = _bounded(text)
+    tokens = _tokens(text)
+    weights = _stems(tokens)
     found = _names(text, names)
     return Claim(
         stems=weights,
@@ -176,6 +176,23 @@ def read_claim(text: str, names: Iterable[str] = ()) -> Claim:
         hedging=_hedging(tokens),
         placed=_placed(tokens),
     )
+
+
+def stems_of(text: str) -> dict[str, float]:
+    """The `stems` of a claim alone, at a small part of the cost of reading all of it."""
+    return _stems(_tokens(_bounded(text)))
+
+
+def _bounded(text: str) -> str:
+    return " ".join(word[:_MOST_LETTERS] for word in text.replace("’", "'").split()[:_MOST_WORDS])
+
+
+def _tokens(text: str) -> list[str]:
+    return [match[0].lower() for match in _TOKEN.finditer(text)]
+
+
+def _stems(tokens: Sequence[str]) -> dict[str, float]:
+    return {stem(word): _weight(word) for word in tokens if _weighty(word)}
 
 
 @functools.lru_cache(1 << 16)

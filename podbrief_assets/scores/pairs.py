@@ -93,18 +93,18 @@ def signs(a: Claim, b: Claim, cosine: float) -> dict[str, float]:
     """How two claims agree and differ, each sign in [0, 1]. Symmetric."""
     numbers = _numbers(a.quantities, b.quantities)
     names_a, names_b = _unnamed(a, b), _unnamed(b, a)
-    shared = _shared(a.stems, b.stems)
     letters = sum(value * b.grams.get(gram, 0.0) for gram, value in a.grams.items())
     verbatim = max(0.0, letters - _ALIKE) / (1 - _ALIKE)
     return {
         "cosine": min(1.0, max(0.0, cosine)),
         "letters": letters,
         "nearly verbatim": verbatim,
-        "words": 2 * shared / ((sum(a.stems.values()) + sum(b.stems.values())) or 1.0),
+        "words": words_shared(a.stems, b.stems),
         "words uncovered": max(_uncovered(a, b), _uncovered(b, a)),
         "words changed": _changed(a, b) * verbatim,
         "word replaced": letters * _replaced(a, b) ** 4,
         "numbers shared": min(numbers.agreed, _MOST) / _MOST,
+        "numbers left over": float(numbers.unlike or numbers.one_sided > 0),
         "numbers of one only": min(numbers.one_sided, _MOST) / _MOST,
         "numbers unlike": float(numbers.unlike),
         "numbers in conflict": float(numbers.conflict),
@@ -123,8 +123,13 @@ def signs(a: Claim, b: Claim, cosine: float) -> dict[str, float]:
     }
 
 
+def words_shared(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+    """The share of what both say, by the weight of its stems, that is in both, in [0, 1]."""
+    return 2 * _shared(a, b) / ((sum(a.values()) + sum(b.values())) or 1.0)
+
+
 VETOES: Mapping[str, tuple[str, float]] = {
-    "numbers": ("numbers in conflict", 1.0),
+    "numbers": ("numbers left over", 1.0),
     "names": ("names in conflict", 1.0),
     "dates": ("dates in conflict", 1.0),
     "direction": ("direction turned", 0.35),
@@ -133,7 +138,7 @@ VETOES: Mapping[str, tuple[str, float]] = {
     "roles": ("roles turned", 1.0),
     "places": ("places swapped", 0.4),
     "hedge": ("hedged by one", 1.0),
-    "word": ("word replaced", 0.6),
+    "word": ("word replaced", 0.5),
     "order": ("names in another order", 0.6),
 }
 """By the name of what two claims may not disagree in: the sign of it, and the value from which on they do."""
