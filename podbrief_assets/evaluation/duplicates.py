@@ -1,7 +1,8 @@
 """Repeats and contraries: what the pair score is worth on labelled pairs, and on arguments that others matched.
 
-Belongs here: precision and recall on the half that nothing was fitted to, on excerpts of real transcripts, and by
-cross-validation; what plain likeness reaches on the same pairs; the area under the curve on ArgKP-2021.
+Belongs here: precision and recall on topics left out of the fit, on pairs that were written without knowing the score,
+and on excerpts of real transcripts; what plain likeness reaches on the same pairs; the area under the curve on
+ArgKP-2021.
 Doesn't: reading and fitting the pairs (`pair_fit.py`), the score itself (`scores/pairs.py`).
 """
 
@@ -17,13 +18,22 @@ import numpy as np
 import numpy.typing as npt
 
 from podbrief_assets.evaluation.figures import Figure, Goal, LabelledData
-from podbrief_assets.evaluation.fitting import auc, interval
-from podbrief_assets.evaluation.pair_fit import SignedPair, cross_validated, encoder, read_pairs, signed
+from podbrief_assets.evaluation.fitting import auc, wilson
+from podbrief_assets.evaluation.pair_fit import (
+    DEVELOPMENT,
+    FRESH,
+    HEARD,
+    SAME_PRECISION,
+    SignedPair,
+    decided,
+    encoder,
+    read_pairs,
+    signed,
+)
 from podbrief_assets.insights.embeddings import SentenceEncoder
 from podbrief_assets.scores.claims import read_claim
 from podbrief_assets.scores.pairs import Verdict, chance, decide, shipped, signs, vetoes
 
-PRECISION = 0.95
 _PLAIN_COSINE = 0.80
 _SHORTEST, _LONGEST = 2, 5  # letters in a run
 
@@ -31,21 +41,18 @@ Flags = npt.NDArray[np.bool_]
 
 
 def figures(data: LabelledData) -> Iterator[Figure]:
-    """What is measured, the test half first.
+    """What is measured, cross-validation first.
 
     Raises:
         LabelsMissing: The labels or the corpus are not there.
     """
     model = encoder()
-    pairs = signed(read_pairs(data), model)
-    development, test, heard = (
-        [one for one in pairs if one.pair.half == half] for half in ("development", "test", "heard")
-    )
-    yield from _on_test(test)
-    yield from _by_plain_likeness(test)
-    yield from _cross_validated(development)
-    yield from _on_heard(heard)
+    development, fresh, heard = (signed(read_pairs(data, name), model) for name in (DEVELOPMENT, FRESH, HEARD))
     weights = shipped()
+    yield from _worth(development, [one.verdict for one in decided(development)], "topics left out in turn")
+    yield from _worth(fresh, [decide(one.signs, weights).verdict for one in fresh], "fresh pairs")
+    yield from _by_plain_likeness(fresh)
+    yield from _on_heard(heard)
     yield Figure(
         name="signs of a pair that are weighed",
         value=len(weights.same) - 1,
@@ -55,31 +62,31 @@ def figures(data: LabelledData) -> Iterator[Figure]:
     yield from _argkp(data.of_corpus("eval", "argkp2021", "test_data"), model)
 
 
-def _on_test(pairs: Sequence[SignedPair]) -> Iterator[Figure]:
-    found = [decide(one.signs, shipped()).verdict for one in pairs]
+def _worth(pairs: Sequence[SignedPair], found: Sequence[Verdict], where: str) -> Iterator[Figure]:
+    """What the verdicts `found` are worth on `pairs`."""
     asked: tuple[tuple[Verdict, str, Goal | None], ...] = (
-        ("same", "repeats", Goal(bound="at least", value=PRECISION)),
+        ("same", "repeats", Goal(bound="at least", value=SAME_PRECISION)),
         ("opposite", "contraries", None),
     )
     for verdict, name, goal in asked:
         right, taken, true = _counted(pairs, found, verdict)
         yield Figure(
-            name=f"precision of {name}, test half",
+            name=f"precision of {name}, {where}",
             value=_share(right, taken),
             form="share",
             goal=goal,
-            note=f"{right.sum()} of {taken.sum()}; {_interval(right, taken)}",
+            note=f"{right.sum()} of {taken.sum()}; {_spread(right, taken)}",
         )
         yield Figure(
-            name=f"recall of {name}, test half",
+            name=f"recall of {name}, {where}",
             value=_share(right, true),
             form="share",
-            note=f"{right.sum()} of {true.sum()}; {_interval(right, true)}",
+            note=f"{right.sum()} of {true.sum()}; {_spread(right, true)}",
         )
     truth = np.array([one.pair.verdict for one in pairs])
     merged = (np.array(found) == "same") & (truth == "opposite")
     yield Figure(
-        name="contraries merged as repeats, test half",
+        name=f"contraries merged as repeats, {where}",
         value=float(merged.sum()),
         form="count",
         goal=Goal(bound="at most", value=0),
@@ -92,7 +99,7 @@ def _by_plain_likeness(pairs: Sequence[SignedPair]) -> Iterator[Figure]:
     cosine = np.array([one.signs["cosine"] for one in pairs])
     near = cosine >= _PLAIN_COSINE
     yield Figure(
-        name=f"precision of cosine ≥ {_PLAIN_COSINE:.2f} alone, test half",
+        name=f"precision of cosine ≥ {_PLAIN_COSINE:.2f} alone, fresh pairs",
         value=_share(same & near, near),
         form="share",
         note=f"recall {_share(same & near, same):.1%}",
@@ -103,28 +110,7 @@ def _by_plain_likeness(pairs: Sequence[SignedPair]) -> Iterator[Figure]:
         ("cosine", cosine),
         ("TF-IDF of characters", character_likeness(texts)),
     ):
-        yield Figure(name=f"AUC of {name} for repeats, test half", value=auc(scores, same))
-
-
-def _cross_validated(pairs: Sequence[SignedPair]) -> Iterator[Figure]:
-    chances = cross_validated(pairs)
-    weights = shipped()
-    same = np.array([one.pair.verdict == "same" for one in pairs])
-    taken = chances[:, 0] >= weights.same_from
-    yield Figure(
-        name="precision of repeats, development half, topics left out in turn",
-        value=_share(same & taken, taken),
-        form="share",
-        note=f"recall {_share(same & taken, same):.1%}; threshold {weights.same_from:.2f}",
-    )
-    opposite = np.array([one.pair.verdict == "opposite" for one in pairs])
-    linked = (chances[:, 1] >= weights.opposite_from) & ~taken
-    yield Figure(
-        name="precision of contraries, development half, topics left out in turn",
-        value=_share(opposite & linked, linked),
-        form="share",
-        note=f"recall {_share(opposite & linked, opposite):.1%}; threshold {weights.opposite_from:.2f}",
-    )
+        yield Figure(name=f"AUC of {name} for repeats, fresh pairs", value=auc(scores, same))
 
 
 def _on_heard(pairs: Sequence[SignedPair]) -> Iterator[Figure]:
@@ -158,8 +144,8 @@ def _share(part: Flags, whole: Flags) -> float:
     return float(part.sum() / whole.sum()) if whole.any() else float("nan")
 
 
-def _interval(part: Flags, whole: Flags) -> str:
-    low, high = interval(lambda rows: _share(part[rows], whole[rows]), len(whole))
+def _spread(part: Flags, whole: Flags) -> str:
+    low, high = wilson(int(part.sum()), int(whole.sum()))
     return f"95 % interval {low:.1%} to {high:.1%}"
 
 

@@ -15,7 +15,7 @@ import itertools
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib import resources
@@ -31,6 +31,7 @@ _DENIED = 4  # weighty words after a negation that it may bear on
 _BETWEEN_NAMES = 6
 _RARE = 0.79  # names of companies that everybody knows are said that often
 _BESIDE_CONTRAST = 3
+_BESIDE_NAME = 3  # weighty words that are in no name
 _BESIDE = 2  # weighty words on either side of a rare one
 
 _TOKEN = re.compile(r"\d[\d,.]*\d|\d|[^\W\d_]+(?:['’][^\W\d_]+)*|[.;:!?,()—%]")
@@ -120,10 +121,11 @@ class Claim:
     Attributes:
         stems: Weighty words without their endings, each with its rarity.
         order: The same in the order of the text.
+        said: All words without their endings, and numbers, in the order of the text.
         grams: Runs of letters in weighty words, each with its share (the squares add up to 1).
         words: All words in lower case, and their stems.
         names: Names of people, companies, products and places, in lower case, each as its words.
-        first_names: The words of those, in the order of their first mention.
+        first_names: The words of those, in the order of their first mention, each with the stems nearest to it.
         quantities: Numbers other than dates.
         years, months: The dates that it names.
         pointers: Words that point somewhere.
@@ -135,10 +137,11 @@ class Claim:
 
     stems: Mapping[str, float]
     order: tuple[str, ...]
+    said: tuple[str, ...]
     grams: Mapping[str, float]
     words: frozenset[str]
     names: frozenset[tuple[str, ...]]
-    first_names: tuple[str, ...]
+    first_names: Mapping[str, frozenset[str]]
     quantities: tuple[Quantity, ...]
     years: frozenset[int]
     months: frozenset[str]
@@ -151,18 +154,19 @@ class Claim:
 
 def read_claim(text: str, names: Iterable[str] = ()) -> Claim:
     """What `text` claims; `names` are those that are known of it besides what it shows itself."""
-    text = " ".join(word[:_MOST_LETTERS] for word in text.replace("’", "'").split()[:_MOST_WORDS])
-    tokens = [match[0].lower() for match in _TOKEN.finditer(text)]
-    weights = {stem(word): _weight(word) for word in tokens if _weighty(word)}
+    text = _bounded(text)
+    tokens = _tokens(text)
+    weights = _stems(tokens)
     found = _names(text, names)
-    in_names = {word for name in found for word in name}
     return Claim(
         stems=weights,
         order=tuple(stem(word) for word in tokens if _weighty(word)),
+        said=tuple(stem(word) for word in tokens if word[0].isalnum()),
         grams=_grams(tokens),
-        words=frozenset(tokens) | frozenset(stem(word) for word in tokens),
+        # A code such as H200 is two tokens, and one word where it is a name.
+        words=frozenset((*tokens, *map(stem, tokens), *re.findall(r"\w+", text.lower()))),
         names=found,
-        first_names=tuple(dict.fromkeys(bare for word in tokens if (bare := word.removesuffix("'s")) in in_names)),
+        first_names=_first_names(tokens, {word for name in found for word in name}),
         quantities=tuple(_quantities(text)),
         years=frozenset(int(match[0]) for match in _YEAR.finditer(text)),
         months=frozenset(_months(text)),
@@ -172,6 +176,23 @@ def read_claim(text: str, names: Iterable[str] = ()) -> Claim:
         hedging=_hedging(tokens),
         placed=_placed(tokens),
     )
+
+
+def stems_of(text: str) -> dict[str, float]:
+    """The `stems` of a claim alone, at a small part of the cost of reading all of it."""
+    return _stems(_tokens(_bounded(text)))
+
+
+def _bounded(text: str) -> str:
+    return " ".join(word[:_MOST_LETTERS] for word in text.replace("’", "'").split()[:_MOST_WORDS])
+
+
+def _tokens(text: str) -> list[str]:
+    return [match[0].lower() for match in _TOKEN.finditer(text)]
+
+
+def _stems(tokens: Sequence[str]) -> dict[str, float]:
+    return {stem(word): _weight(word) for word in tokens if _weighty(word)}
 
 
 @functools.lru_cache(1 << 16)
@@ -243,6 +264,18 @@ def _openers(text: str) -> Iterator[str]:
         lowered = word.lower()
         if word[:1].isupper() and len(word) > 2 and rarity(lowered) > _RARE and not _PLAIN_ENDING.search(lowered):
             yield word
+
+
+def _first_names(tokens: Sequence[str], names: Collection[str]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for sentence in _split(tokens):
+        bare = [word.removesuffix("'s") for word in sentence]
+        others = [place for place, word in enumerate(sentence) if _weighty(word) and bare[place] not in names]
+        for place, word in enumerate(bare):
+            if word in names and word not in found:
+                near = sorted(others, key=lambda other: abs(other - place))[:_BESIDE_NAME]
+                found[word] = frozenset(stem(sentence[other]) for other in near)
+    return found
 
 
 _PLAIN_ENDING = re.compile(r"(?:s|ing|ed|ly|tion|ment|ness|er)$")

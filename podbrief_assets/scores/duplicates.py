@@ -16,16 +16,17 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from podbrief_assets.scores.claims import Claim, read_claim
+from podbrief_assets.scores.claims import Claim, read_claim, stems_of
 from podbrief_assets.scores.neighbours import Floats, nearest
-from podbrief_assets.scores.pairs import Verdict, judge
+from podbrief_assets.scores.pairs import Verdict, judge, words_shared
 
-VERSION = "2"
+VERSION = "3"
 
 NEIGHBOURS = 20  # of each insight, by their vectors
 SHARING = 10  # more of each, by the rare words that they share
 NEAR = 0.5  # cosine from which on vectors propose by themselves, and that two who share rare words may fall short of
 LEAST_SIMILAR = 0.35  # but not of this: no labelled pair that says the same lies lower
+LEAST_SHARED = 0.25  # of the words, by weight: no labelled pair that shares less is found the same or the contrary
 _RARE_IN = 50  # a word that more insights have than this proposes nobody
 _RARE_WORDS = 2  # that two must share
 _BLOCK = 1024  # insights whose words are joined at once
@@ -104,6 +105,7 @@ class _Archive:
         self._insights = insights
         self._vectors = vectors
         self._ranks = {insight.insight_id: rank for rank, insight in enumerate(insights)}
+        self._stems: dict[int, dict[str, float]] = {}
         self._claims: dict[int, Claim] = {}
         self._pairs: dict[int, list[tuple[int, float, Verdict]]] = {}
 
@@ -119,6 +121,9 @@ class _Archive:
                     continue
                 similarity = float(self._vectors[rank] @ self._vectors[other])
                 if similarity < (LEAST_SIMILAR if other in shared else NEAR):
+                    continue
+                # Most of what is near shares few words. Reading a text whole costs more than all else.
+                if words_shared(self._stems_of(rank), self._stems_of(other)) < LEAST_SHARED:
                     continue
                 verdict = judge(self._claim(rank), self._claim(other), similarity).verdict
                 if verdict != "different":
@@ -163,6 +168,11 @@ class _Archive:
         # Where the repeated one is not among these insights it was said before them, and stands.
         repeated = self._ranks.get(settled.duplicate_of)
         return None if repeated is not None and self._insights[repeated].superseded else settled
+
+    def _stems_of(self, rank: int) -> dict[str, float]:
+        if rank not in self._stems:
+            self._stems[rank] = stems_of(self._insights[rank].text)
+        return self._stems[rank]
 
     def _claim(self, rank: int) -> Claim:
         if rank not in self._claims:

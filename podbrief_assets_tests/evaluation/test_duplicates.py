@@ -12,69 +12,82 @@ import pytest
 from podbrief_assets.evaluation import duplicates, embeddings
 from podbrief_assets.evaluation.figures import LABELS, LabelledData, LabelsMissing
 from podbrief_assets.evaluation.pair_fit import (
+    DEVELOPMENT,
+    FOLDS,
+    FRESH,
+    HEARD,
     LabelledPair,
     SignedPair,
-    cross_validated,
+    decided,
     fit,
+    folds,
     read_pairs,
     written,
 )
 from podbrief_assets.insights.text import word_count
-from podbrief_assets.scores.claims import read_claim
-from podbrief_assets.scores.pairs import signs
+from podbrief_assets.scores.claims import read_claim, stems_of
+from podbrief_assets.scores.duplicates import LEAST_SHARED
+from podbrief_assets.scores.pairs import judge, signs, words_shared
 
-ROWS = [json.loads(line) for line in (LABELS / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+ROWS = {
+    name: [json.loads(line) for line in (LABELS / name).read_text(encoding="utf-8").splitlines()]
+    for name in (DEVELOPMENT, FRESH, HEARD)
+}
 
 
 def test_texts_have_the_form_of_insights_and_what_was_heard_is_only_named():
-    for row in ROWS:
-        for told in (row["a"], row["b"]):
-            if row["half"] == "heard":
+    for name, rows in ROWS.items():
+        for told in (row[side] for row in rows for side in ("a", "b")):
+            if name == HEARD:
                 assert set(told) == {"file", "first", "count", "digest"}
             else:
                 assert 25 <= word_count(told) <= 60, told
 
 
-def test_there_are_three_hundred_pairs_and_no_topic_is_in_two_halves():
-    written_ones = [row for row in ROWS if row["half"] != "heard"]
-    assert len(written_ones) >= 300
-    halves: dict[str, set[str]] = {}
-    for row in written_ones:
-        for topic in row["topic"].split(" and "):
-            halves.setdefault(topic, set()).add(row["half"])
-    assert {len(found) for found in halves.values()} == {1}
-    assert min(Counter(row["verdict"] for row in written_ones if row["half"] == "test").values()) >= 30
+def test_there_are_three_hundred_pairs_to_fit_and_a_hundred_and_thirty_others():
+    assert len(ROWS[DEVELOPMENT]) >= 300
+    told = Counter(row["verdict"] for row in ROWS[FRESH])
+    assert (told["same"] >= 40, told["opposite"] >= 25, told["different"] >= 65) == (True, True, True)
+    texts, fresh = ({row[side] for row in ROWS[name] for side in ("a", "b")} for name in (DEVELOPMENT, FRESH))
+    assert not texts & fresh
 
 
 def test_words_that_were_heard_are_read_from_the_corpus(corpus):
-    heard = [pair for pair in read_pairs(LabelledData(corpus=corpus)) if pair.half == "heard"]
-    assert len(heard) == sum(row["half"] == "heard" for row in ROWS)
+    heard = read_pairs(LabelledData(corpus=corpus), HEARD)
+    assert len(heard) == len(ROWS[HEARD])
     assert all(word_count(pair.a) >= 25 for pair in heard)
 
 
+def test_what_shares_too_few_words_to_be_looked_at_would_be_found_different():
+    few = [row for row in ROWS[DEVELOPMENT] if words_shared(stems_of(row["a"]), stems_of(row["b"])) < LEAST_SHARED]
+    assert len(few) > 50
+    assert {judge(read_claim(row["a"]), read_claim(row["b"]), 0.9).verdict for row in few} == {"different"}
+
+
 def test_other_words_than_those_judged_are_refused(tmp_path):
-    (tmp_path / "pairs.jsonl").write_text(
+    (tmp_path / HEARD).write_text(
         json.dumps(
             {
-                **{"topic": "t", "half": "heard", "verdict": "same", "kind": "k", "b": "b"},
+                **{"topic": "t", "verdict": "same", "kind": "k", "b": "b"},
                 "a": {"file": "x.md", "first": 0, "count": 2, "digest": "00000000"},
             }
         )
     )
     (tmp_path / "x.md").write_text("**Ann:** Other words here")
     with pytest.raises(LabelsMissing, match="other words"):
-        read_pairs(LabelledData(corpus=tmp_path, labels=tmp_path))
+        read_pairs(LabelledData(corpus=tmp_path, labels=tmp_path), HEARD)
 
 
 def made(topics=40):
     """Pairs that cosine tells apart, with contraries that only their direction does."""
-    rose = "Demand for batteries from Acme in Oslo rose in the harbours"
-    texts = {"same": rose, "opposite": rose.replace("rose", "fell"), "different": "Tomatoes lose aroma in the cold"}
     found = []
     for topic in range(topics):
+        word = "".join(chr(ord("a") + int(digit)) * 3 for digit in f"{topic:02}")
+        rose = f"Demand for batteries from Acme in Oslo rose in the {word} harbours"
+        texts = {"same": rose, "opposite": rose.replace("rose", "fell"), "different": f"Tomatoes lose {word} aroma"}
         for verdict, text in texts.items():
             cosine = 0.3 if verdict == "different" else 0.9
-            pair = LabelledPair(f"t{topic:02}", "development", verdict, "made", rose, text)
+            pair = LabelledPair(f"t{topic:02}", verdict, "made", rose, text)
             found.append(SignedPair(pair, signs(read_claim(rose), read_claim(text), cosine)))
     return found
 
@@ -82,11 +95,25 @@ def made(topics=40):
 def test_the_fit_finds_what_tells_pairs_apart_and_thresholds_that_keep_to_it():
     weights = fit(made())
     assert weights.same["cosine"] > 0 and "names in conflict" not in weights.same
-    chances = cross_validated(made())
-    verdicts = np.array([one.pair.verdict for one in made()])
-    assert set(verdicts[chances[:, 0] >= weights.same_from]) == {"same"}
-    assert set(verdicts[chances[:, 1] >= weights.opposite_from]) == {"opposite"}
+    assert [one.verdict for one in decided(made())] == [one.pair.verdict for one in made()]
     assert f"same = {weights.same_from:.2f}" in written(weights)
+
+
+def test_pairs_that_share_a_topic_or_a_text_are_never_on_both_sides_of_a_fit():
+    pairs = made()
+    joined = dataclasses.replace(pairs[0].pair, topic="t00 and t01", a="a", b="b")
+    retold = dataclasses.replace(pairs[0].pair, topic="x", a=pairs[6].pair.a, b="c")
+    fold = folds([*pairs, SignedPair(joined, pairs[0].signs), SignedPair(retold, pairs[0].signs)])
+    assert len({*fold[:6].tolist(), int(fold[-2])}) == 1, "of the topics 0 and 1, and of what names both"
+    assert fold[-1] == fold[6], "of topic 2, whose text is told under another topic"
+    assert set(fold.tolist()) == set(range(FOLDS))
+
+
+def test_no_contrary_is_at_or_above_the_threshold_however_many_are_right():
+    pairs = made()
+    contrary = dataclasses.replace(pairs[0].pair, verdict="opposite")
+    assert fit(pairs).same_from < 1
+    assert fit([SignedPair(contrary, pairs[0].signs), *pairs[1:]]).same_from == 1.0
 
 
 def test_a_wanted_precision_that_is_never_reached_lets_nothing_pass():
@@ -117,6 +144,6 @@ def test_every_figure_about_repeats_is_measured(corpus):
     assert len(by_name) == len(figures)
     assert 0.69 < by_name["AUC of cosine, ArgKP-2021 test"].value < 0.72
     assert 0.73 < by_name["AUC of TF-IDF of characters, ArgKP-2021 test"].value < 0.78
-    pair_score, cosine = (by_name[f"AUC of {name} for repeats, test half"] for name in ("the pair score", "cosine"))
+    pair_score, cosine = (by_name[f"AUC of {name} for repeats, fresh pairs"] for name in ("the pair score", "cosine"))
     assert pair_score.value > cosine.value + 0.1
     assert by_name["recall of repeats, nearest excerpts of real episodes"].value == 1

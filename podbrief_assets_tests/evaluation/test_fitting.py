@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podbrief_assets.evaluation.fitting import auc, interval, logistic_regression
+from podbrief_assets.evaluation.fitting import auc, interval, logistic_regression, wilson
 
 
 def test_a_regression_finds_the_weights_that_made_the_labels() -> None:
@@ -31,6 +31,14 @@ def test_a_feature_that_settles_every_label_stays_finite() -> None:
     assert 1 < found[0] < 10
 
 
+@pytest.mark.parametrize("expected", [2.0, 3.0, 8.0])
+def test_an_expectation_far_from_what_the_examples_say_does_not_lead_away(expected: float) -> None:
+    # Newton's whole steps go to 6,000 and beyond here: at a chance near 1 the curvature is near 0.
+    labels = np.r_[np.ones(60), np.zeros(140)]
+    found = logistic_regression(np.ones((200, 1)), labels, np.ones(200), np.array([expected]), np.array([0.01]))
+    assert found == pytest.approx([np.log(0.3 / 0.7)], abs=0.01)
+
+
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=60))
 def test_the_area_is_the_share_of_pairs_in_order(rows: list[tuple[int, bool]]) -> None:
     scores, labels = [float(score) for score, _ in rows], [label for _, label in rows]
@@ -50,3 +58,9 @@ def test_an_interval_holds_the_mean_and_narrows_with_examples() -> None:
     many = interval(lambda rows: float(values[rows].mean()), 1000)
     assert few[0] < values[:30].mean() < few[1]
     assert many[1] - many[0] < few[1] - few[0]
+
+
+def test_the_interval_of_a_share_is_wilson_s_and_says_something_where_all_are_right() -> None:
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4), "the example of Newcombe, 1998"
+    assert wilson(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
+    assert all(np.isnan(wilson(0, 0)))

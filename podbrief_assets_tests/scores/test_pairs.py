@@ -8,8 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podbrief_assets.scores.claims import read_claim
-from podbrief_assets.scores.pairs import VETOES, Weights, decide, judge, shipped, signs, vetoes
+from podbrief_assets.scores.claims import read_claim, stems_of
+from podbrief_assets.scores.pairs import (
+    VETOES,
+    Weights,
+    decide,
+    in_like_words,
+    judge,
+    shipped,
+    signs,
+    vetoes,
+    words_shared,
+)
 
 CLAIM = "In March 2024 Acme raised 40 million dollars to build batteries in Oslo, because demand for storage rose"
 
@@ -29,6 +39,8 @@ def vetoed(one, other):
         ("numbers", "It serves 90 percent of users", "It serves a tenth of users"),
         ("numbers", "GPT-4 writes better code than people", "GPT-5 writes better code than people"),
         ("numbers", "Speed doubles every two years", "Speed doubles every ten years"),
+        ("numbers", CLAIM, CLAIM.replace("40 million dollars", "a lot of money")),
+        ("numbers", "Half of all users pay for it", "Every user pays for it, all 7 of them"),
         ("names", CLAIM, CLAIM.replace("Acme", "Nordvolt")),
         ("names", "Prices in Germany are stable", "Prices in Norway are stable"),
         ("dates", CLAIM, CLAIM.replace("2024", "2023")),
@@ -37,6 +49,8 @@ def vetoed(one, other):
         ("direction", "Demand for diesel buses climbed in Rotterdam", "Demand for diesel buses sank in Rotterdam"),
         ("direction", "The agency will allow the merger", "The agency will not allow the merger"),
         ("direction", "The agency will allow the merger", "The agency didn't allow the merger"),
+        ("in place", f"{CLAIM}, and more people keep it", f"{CLAIM}, and fewer people keep it"),
+        ("in place", f"{CLAIM}, before ships use it", f"{CLAIM}, after ships use it"),
         ("contrast", "Microsoft chose Zig over Rust for it", "Microsoft chose Rust over Zig for it"),
         ("roles", "Anthropic bought OpenTofu last week", "OpenTofu bought Anthropic last week"),
         ("hedge", "Apple may build a search engine", "Apple builds a search engine"),
@@ -59,14 +73,23 @@ def test_what_differs_in_something_that_matters_is_never_the_same(veto, one, oth
         ("names", "Prices in Germany are stable", "Prices for Germans are stable"),
         ("names", "Voters in the US are older", "American voters are older"),
         ("names", "Tim Fisken warns of it", "Fisken warns of it"),
+        ("names", "AI assistants slow work down", "Work is slowed down by assistants, even with AI"),
+        ("names", "The H200 is sold again", "They sell the H200 again"),
         ("dates", "It closed in March 2024", "It closed in 2024"),
         ("direction", "Sales of diesel buses rose", "Sales of diesel buses climbed"),
         ("direction", "The rule is not new, and sales rose", "The rule is not new, and sales went higher"),
+        ("in place", f"{CLAIM}, and more people keep it", f"{CLAIM}, and most people keep it"),
+        ("in place", "Prices rose and wages followed", "Wages fell when nobody looked, and so did other things"),
         ("contrast", "Microsoft chose Zig over Rust for it", "Zig was picked over Rust by Microsoft"),
         ("roles", "Anthropic bought OpenTofu last week", "OpenTofu was acquired by Anthropic last week"),
         ("hedge", "Apple may build a search engine", "Perhaps Apple builds a search engine"),
         ("word", "Tomatoes need warm cellars to ripen", "To ripen, tomatoes need warm cellars"),
         ("order", "Snow in Oslo is deep, Acme measured", "Acme measured it: deep snow lies in the hills around Oslo"),
+        (
+            "order",
+            "Developers at Acme are slower with assistants, a randomised trial by METR among maintainers suggests",
+            "A randomised trial by METR among maintainers suggests that developers at Acme are slower with assistants",
+        ),
         (
             "places",
             "Diesels were 55 percent in 2011 and nine in 2024",
@@ -90,6 +113,7 @@ def test_numbers_that_change_places_are_noticed():
         ("letters", (CLAIM, CLAIM + " again"), (CLAIM, "Tomatoes hate the cold")),
         ("nearly verbatim", (CLAIM, CLAIM), (CLAIM, "Acme will build batteries")),
         ("words", (CLAIM, "Demand for batteries made Acme build in Oslo"), (CLAIM, "Tomatoes hate the cold")),
+        ("words uncovered", (CLAIM, "Acme will build batteries"), (CLAIM, CLAIM + " again")),
         ("words changed", (CLAIM, CLAIM.replace("batteries", "tractors")), (CLAIM, CLAIM)),
         ("numbers shared", (CLAIM, "Acme has 40 million dollars"), (CLAIM, "Acme has dollars")),
         ("numbers of one only", (CLAIM, "Acme has dollars"), (CLAIM, "Acme has 40 million dollars")),
@@ -115,6 +139,22 @@ def test_a_veto_and_the_lack_of_a_contrary_overrule_any_chance():
     sure = Weights(same={"bias": 30.0}, opposite={"bias": 30.0}, same_from=0.5, opposite_from=0.5)
     assert decide(between(CLAIM, CLAIM.replace("40", "60")), sure).verdict == "different"
     assert decide(between(CLAIM, CLAIM.replace("rose", "fell").replace("2024", "2023")), sure).verdict == "different"
+
+
+def test_what_is_told_freely_in_other_words_is_never_the_same_however_sure_the_score():
+    sure = Weights(same={"bias": 30.0}, opposite={"bias": -30.0}, same_from=0.5, opposite_from=0.5)
+    free = "Oslo gets a battery plant: 40 million dollars went to Acme in March 2024, since more must be stored"
+    assert (vetoed(CLAIM, free), in_like_words(between(CLAIM, free))) == (set(), False)
+    assert decide(between(CLAIM, free), sure).verdict == "different"
+    moved = "Because demand for storage rose, Acme raised 40 million dollars in March 2024 to build batteries in Oslo"
+    assert decide(between(CLAIM, moved), sure).verdict == "same"
+
+
+def test_words_shared_are_told_without_reading_a_text_whole():
+    one, other = CLAIM, "Acme will build batteries"
+    assert stems_of(one) == read_claim(one).stems
+    assert words_shared(stems_of(one), stems_of(other)) == between(one, other)["words"]
+    assert words_shared({}, {}) == 0
 
 
 def test_every_veto_and_every_weight_is_of_a_sign_that_exists():
