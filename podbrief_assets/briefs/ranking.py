@@ -16,6 +16,7 @@ number of threads, nor on the device.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -284,6 +285,7 @@ class _Chooser:
         from podbrief_assets.transcripts.engine import has_bfloat16  # noqa: PLC0415
 
         self.weights, self.device = weights, device
+        self._kept: dict[str, torch.Tensor] = {}
         static = (
             weights.quality * insights.quality.astype(np.float64)
             + weights.freshness * insights.freshness.astype(np.float64)
@@ -320,6 +322,16 @@ class _Chooser:
         self.show_start = torch.from_numpy(
             np.searchsorted(np.sort(shows), np.arange(int(insights.show.max(initial=-1)) + 2))
         ).to(device)
+
+    def _memory(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """Room for a large result, the same at every block: fresh memory comes page by page, which takes long."""
+        import torch  # noqa: PLC0415
+
+        size = math.prod(shape)
+        kept = self._kept.get(name)
+        if kept is None or kept.numel() < size:
+            kept = self._kept[name] = torch.empty(size, dtype=dtype, device=self.device)
+        return kept[:size].view(shape)
 
     def picks(
         self, readers: Readers, members: Indices, most: int, pool: int = 0, level: int = 0
@@ -455,7 +467,8 @@ class _Chooser:
         if not own.vectors.shape[1]:
             return None
         scaled = (own.vectors * own.gain[..., None].to(torch.float32)).transpose(0, 1).flatten(0, 1)
-        return self.quick @ scaled.to(self.quick.dtype).T
+        near = self._memory("near", (self.padded, len(scaled)), self.quick.dtype)
+        return torch.mm(self.quick, scaled.to(self.quick.dtype).T, out=near)
 
     def _nearness(self, near: torch.Tensor, own: _Own, place: torch.Tensor) -> torch.Tensor:
         """About how near the insights at `place` (b, m) are to the best matching interest of each reader."""
@@ -468,6 +481,13 @@ class _Chooser:
             cosines = near.view(-1)[at + number * readers].to(torch.float32)
             found = torch.maximum(found, cosines - own.offset[:, number : number + 1].to(torch.float32))
         return found
+
+    def _vectors(self, name: str, place: torch.Tensor) -> torch.Tensor:
+        """The vectors at `place` (b, m): (b, m, d), in memory that the next block uses again."""
+        import torch  # noqa: PLC0415
+
+        found = self._memory(name, (place.numel(), self.vectors.shape[1]), self.vectors.dtype)
+        return torch.index_select(self.vectors, 0, place.reshape(-1), out=found).view(*place.shape, -1)
 
     def _pairs(self, pairs: Indices, members: Indices, width: int) -> torch.Tensor:
         """Pairs (reader, number below `width`) as a table of yes and no, (b, width + 1); the last column is no."""
@@ -579,7 +599,7 @@ class _Chooser:
         """
         import torch  # noqa: PLC0415
 
-        vectors = self.vectors[place]
+        vectors = self._vectors("scored", place)
         parts = self._parts(own, self._own(readers.aversions, members), place, follows, vectors)
         score = parts["score"]
         if len(readers.refused):
@@ -598,7 +618,7 @@ class _Chooser:
 
         rows = torch.arange(len(pool), device=self.device)
         score, where = score.gather(1, pool), place.gather(1, pool)
-        vectors = vectors[rows[:, None], pool]
+        vectors = self._vectors("pool", where)
         wanted = torch.from_numpy(readers.size[members]).to(self.device)
         show, cluster = self.show[where], self.cluster[where]
         redundancy = torch.zeros_like(score)
