@@ -200,7 +200,7 @@ class Desk:
             interest=written,
             liked=liked,
             date=pl.lit(self.day),
-            link=_link(),
+            link=link(),
         )
         return rows.with_columns(reason=reason()).select(TABLES["user_briefs"].polars_schema.names())
 
@@ -247,7 +247,7 @@ def reason() -> pl.Expr:
     return pl.when(told == "").then(pl.lit("among the best of the day")).otherwise(told)
 
 
-def _link() -> pl.Expr:
+def link() -> pl.Expr:
     """Where the quote can be heard: the audio from that second on (a media fragment), else the episode's page.
 
     Where the second is not exactly known it starts somewhat earlier, so that nobody has to search backwards.

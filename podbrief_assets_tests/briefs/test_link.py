@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from podbrief_assets.briefs.assets import _link
+from podbrief_assets.briefs.desk import link
 
 AUDIO, PAGE = "https://media.example.org/a.mp3?x=1#t=3", "https://example.org/a"
 
@@ -26,4 +26,4 @@ def test_it_plays_from_the_second_or_somewhat_earlier_where_that_is_not_exact(
         {"audio_url": [audio], "start_s": [start_s], "timed": [timed], "link": [PAGE]},
         schema={"audio_url": pl.String, "start_s": pl.Float64, "timed": pl.Boolean, "link": pl.String},
     )
-    assert frame.select(_link()).item() == leads_to
+    assert frame.select(link()).item() == leads_to
