@@ -28,15 +28,26 @@ def logistic_regression(table: Floats, labels: Floats, weight: Floats, mean: Flo
         precision: How firmly: the inverse of that expectation's variance (columns,).
     """
     beta = mean.copy()
+    loss = _loss(beta, table, labels, weight, mean, precision)
     for _ in range(_STEPS):
         chance = 1 / (1 + np.exp(-np.clip(table @ beta, -30, 30)))
         gradient = table.T @ (weight * (labels - chance)) - precision * (beta - mean)
         curvature = (table * (weight * chance * (1 - chance))[:, None]).T @ table + np.diag(precision)
         step = np.linalg.solve(curvature, gradient)
+        # Far from the labels a whole step overshoots, and the next one further.
+        while _loss(beta + step, table, labels, weight, mean, precision) > loss and np.abs(step).max() >= _SETTLED:
+            step = step / 2
         beta = beta + step
+        loss = _loss(beta, table, labels, weight, mean, precision)
         if np.abs(step).max() < _SETTLED:
             break
     return beta
+
+
+def _loss(beta: Floats, table: Floats, labels: Floats, weight: Floats, mean: Floats, precision: Floats) -> float:
+    """The negative logarithm of the coefficients' probability, but for a constant: the likeliest have the least."""
+    odds = table @ beta
+    return float(weight @ (np.logaddexp(0, odds) - labels * odds) + precision @ (beta - mean) ** 2 / 2)
 
 
 def auc(scores: Sequence[float] | Floats, labels: Sequence[bool] | npt.NDArray[np.bool_]) -> float:

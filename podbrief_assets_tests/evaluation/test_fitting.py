@@ -31,6 +31,16 @@ def test_a_feature_that_settles_every_label_stays_finite() -> None:
     assert 1 < found[0] < 10
 
 
+def test_an_expectation_far_from_the_labels_is_left_behind() -> None:
+    table = np.c_[np.tile([0.0, 1.0], 100), np.ones(200)]
+    labels = np.tile([0.0, 1.0, 1.0, 1.0], 50)
+    found = [
+        logistic_regression(table, labels, np.ones(200), np.array([0.0, start]), np.array([20.0, 1e-3]))
+        for start in (0.0, -5.0, 5.0)
+    ]
+    assert found[1] == pytest.approx(found[0], abs=0.01) and found[2] == pytest.approx(found[0], abs=0.01)
+
+
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=60))
 def test_the_area_is_the_share_of_pairs_in_order(rows: list[tuple[int, bool]]) -> None:
     scores, labels = [float(score) for score, _ in rows], [label for _, label in rows]
