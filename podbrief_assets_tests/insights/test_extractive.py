@@ -208,6 +208,10 @@ def gate_says(corpus: Path, episode: str, opening: str, count: int) -> bool:
         ("of those days", "founderstalk/founders-talk-51.md", "There's a new", 25),
         ("of those days", "gotime/go-time-142.md", "A couple of", 56),
         ("of those days", "gotime/go-time-159.md", "the idea is", 26),
+        ("aside", "practicalai/practical-ai-72.md", "The DoD's AI", 43),
+        ("aside", "practicalai/practical-ai-83.md", "ArcGIS specifically has", 45),
+        ("aside", "gotime/go-time-222.md", "GitHub, by the", 32),
+        ("aside", "founderstalk/founders-talk-83.md", "The e-commerce players", 54),
     ],
 )
 def test_a_window_that_a_gate_refuses(corpus: Path, refusal: str, episode: str, opening: str, count: int) -> None:
