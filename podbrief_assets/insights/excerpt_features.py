@@ -13,21 +13,32 @@ from collections import Counter
 from collections.abc import Sequence
 
 from podbrief_assets.insights.excerpt_patterns import (
+    ANAPHORIC,
     CLAIMS,
+    CONSEQUENCE,
+    DEMONSTRATIVES,
     FILLER,
     FINITE,
     FIRST,
     FIRST_PLURAL,
+    FULL_NAME,
     HEDGES,
     LEANING,
+    MEASURED,
+    NEGATION,
     PLUG,
     POINTING,
     PRAISE,
     PRESENT,
+    PRODUCT,
     PRONOUNS,
+    REPORTED,
     SECOND_PERSON,
     STORY,
+    THIRD_PLURAL,
+    VAGUE,
     VERB,
+    WHOLE,
     WRITTEN,
 )
 from podbrief_assets.insights.excerpt_sentences import (
@@ -53,6 +64,14 @@ def dangling_definites(window: Window) -> int:
     return dangling
 
 
+def _keeps_to_its_words(window: Window) -> float:
+    """How many words of the first sentence come again in a later one: an argument has its subject in each."""
+    first, *later = (
+        {word for word in s.folded if word not in FUNCTION_WORDS and len(word) > 3} for s in window.sentences
+    )
+    return min(3, len(first & frozenset().union(*later))) / 3
+
+
 def measured(window: Window, centrality: float) -> dict[str, float]:
     """What speaks for a window and against it, each about 0 to 1; the names are those of excerpt_weights.toml."""
     text = window.text.replace("\u2019", "'")
@@ -76,14 +95,12 @@ def measured(window: Window, centrality: float) -> dict[str, float]:
         "rarity": sum(map(rarity, content)) / max(1, len(folded)) * 2,
         "first person": share(FIRST, 4),
         "plural first person": share(FIRST_PLURAL, 4),
-        "second person": share(SECOND_PERSON, 4),
         "pronouns": share(PRONOUNS, 5),
         "unresolved": min(2, unresolved(window.words, folded, window.turn.known)) / 2,
         "pointing": some(POINTING, 3),
         "heads a paragraph": float(window.sentences[0].heads and window.turn.share > 0.8),
         "short opening": float(len(window.sentences[0].words) < 7),
         "early verb": float(any(FINITE.fullmatch(word) for word in folded[:6])),
-        "repetition": 1 - len(set(content)) / max(1, len(content)),
         "quotes": float('"' in text or "\u201c" in text),
         "present tense": float(
             bool(PRESENT.search(" ".join(window.sentences[0].folded[window.sentences[0].skipped :][:8])))
@@ -115,7 +132,20 @@ def measured(window: Window, centrality: float) -> dict[str, float]:
         "centrality": centrality,
         "word length": sum(map(len, folded)) / len(folded) / 5 - 1,
         "length": float(30 <= len(folded) <= 55),
-        "short sentence": float(min(len(s.words) for s in window.sentences) < 6),
+        "words": len(folded) / 60,
+        "sentences": len(window.sentences) / 4,
+        "keeps to its words": _keeps_to_its_words(window),
+        "they": some(THIRD_PLURAL, 3),
+        "demonstratives": some(DEMONSTRATIVES, 3),
+        "vague": some(VAGUE, 3),
+        "of all": some(WHOLE, 3),
+        "negation": some(NEGATION, 3),
+        "measured": some(MEASURED, 3),
+        "describes a product": float(bool(PRODUCT.search(text))),
+        "reports": some(REPORTED, 3),
+        "anaphoric": some(ANAPHORIC, 3),
+        "full names": some(FULL_NAME, 3),
+        "consequence": some(CONSEQUENCE, 3),
     }
     return features | {name: float(bool(pattern.search(text))) for name, pattern in CLAIMS.items()}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 
 from podbrief_assets.insights.excerpt_patterns import (
+    ASIDE,
     BARE_DEMONSTRATIVE,
     DEMONSTRATIVE,
     DOINGS,
@@ -48,7 +49,7 @@ def refused(window: Window, show: frozenset[str], present: frozenset[str]) -> bo
         or LIST.search(window.text)
         or IMPERATIVE.search(window.text)
         or _heading_runs_in(window)
-        or any(gate.search(plain) for gate in (JOINS_ON, SUMS_UP, ELSEWHERE, DOINGS, OWN_WARES, OF_THOSE_DAYS))
+        or any(gate.search(plain) for gate in (JOINS_ON, SUMS_UP, ELSEWHERE, DOINGS, OWN_WARES, OF_THOSE_DAYS, ASIDE))
         or not all(says_something(s.words, s.folded) for s in window.sentences[1:])
         or _first_name_only(window)
         or _points_outside(window)

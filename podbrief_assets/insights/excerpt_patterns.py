@@ -250,3 +250,34 @@ OF_THOSE_DAYS: Final = re.compile(
     r"\b(?:very|was) recently\b|\brecently (?:released|launched|started)\b|\bnot long ago\b|^(?:a|one|two|three|several) (?:few |couple of )?(?:years|months|weeks) ago\b|\bjust got\b|\bcoming out\b|\bin the (?:next|coming) (?:week|month|months)\b|\bfor as long as\b",
     re.I,
 )
+# What a claim of some reach has, and what a remark that leans on its conversation has.
+THIRD_PLURAL: Final = re.compile(r"\b(?:they|them|their|they're|they've)\b", re.I)
+DEMONSTRATIVES: Final = re.compile(r"\b(?:this|that|these|those)\b", re.I)
+VAGUE: Final = re.compile(
+    r"\b(?:something|stuff|things?|different|lots of|a lot|certain|various|whatever|kind of|sort of|couple|some|somehow|bunch|etc)\b",
+    re.I,
+)
+WHOLE: Final = re.compile(r"\b(?:every|everyone|everything|anyone|anything|anybody|any|all|most|many|only)\b", re.I)
+MEASURED: Final = re.compile(
+    r"\b\d[\d.,]*(?: ?%| (?:percent|million|billion|times|seconds|minutes|hours|words|lines)\b)", re.I
+)
+PRODUCT: Final = re.compile(
+    r"\b(?:is|are|was|be|become) (?:an?|the) (?:[\w-]+ ){0,4}(?:startup|company|platform|tool|service|product|project|framework|app|library|client|server|editor|system|language|store|website|collection)\b",
+    re.I,
+)
+REPORTED: Final = re.compile(
+    r"\bwe(?:'ve| have)? (?:see|seen|found|find|noticed|had|have|do|did|use|built|wrote|ship|make|want|need|care)\b",
+    re.I,
+)
+ANAPHORIC: Final = re.compile(
+    r"\b(?:ones?|do so|too|either|both|others?|another|same|such|again|still|already|also|then|there|here|else|as well)\b",
+    re.I,
+)
+FULL_NAME: Final = re.compile(r"\b[A-Z][a-z]+ [A-Z][a-z]+")
+CONSEQUENCE: Final = re.compile(r"[.;,] so\b", re.I)
+# An aside to somebody, one item of a list that is told elsewhere, or a data sheet: "Fourth is reliable."
+ASIDE: Final = re.compile(
+    r"\bby the way\b|\band again\b|\bon (?:one|the other) side\b|(?:^|[.!] )(?:first|second|third|fourth|fifth|last) is\b|^\d[\d.]*%?, |^the \d+\.\d+ version"
+    r"|\bevolved into\b|\b(?:very|super|really) easy to (?:learn|use|set up)\b|\bwe(?:'ve| have) talked\b",
+    re.I,
+)

@@ -76,11 +76,6 @@ class Window:
     def text(self) -> str:
         return " ".join(self.words)
 
-    @property
-    def before(self) -> str:
-        """The sentence of the same turn that it follows, empty where there is none."""
-        return " ".join(self.turn.sentences[self.first - 1].words) if self.first else ""
-
     @cached_property
     def names(self) -> tuple[str, ...]:
         return names_of(self.text, self.turn.known)

@@ -19,17 +19,16 @@ from podbrief_assets.insights.candidates import Candidate, Episode
 from podbrief_assets.insights.excerpt_features import measured, prominence_of
 from podbrief_assets.insights.excerpt_gates import refused
 from podbrief_assets.insights.excerpt_patterns import QUIZ
-from podbrief_assets.insights.excerpt_scores import shipped, vectors_of
+from podbrief_assets.insights.excerpt_scores import shipped
 from podbrief_assets.insights.excerpt_windows import Window, known_names, turns_of, windows_of
 from podbrief_assets.insights.text import FUNCTION_WORDS, fold, is_english
 from podbrief_assets.transcripts.segment import Segment
 
-EXTRACTOR_VERSION: Final = "extractive-3"
+EXTRACTOR_VERSION: Final = "extractive-4"
 
 MAX_EXCERPTS: Final = 3
 MAX_OVERLAP: Final = 0.3  # shared share of rare words between two excerpts of an episode
 MIN_GAP_S: Final = 45.0
-_SHORTLIST: Final = 16  # windows that are encoded; of those below, hardly one could reach the floor
 # In a quiz wrong answers are told as if they were true.
 _MAX_QUIZ_SHARE: Final = 0.008
 
@@ -40,9 +39,6 @@ def extract(episode: Episode, segments: Sequence[Segment]) -> list[Candidate]:
     Args:
         episode: Where the words come from.
         segments: The transcript, best without its advertising (`passages.content`).
-
-    Raises:
-        ModelMissing: the sentence encoder that weighs them is nowhere to be found.
     """
     floor = shipped().floor
     chosen: list[tuple[float, Window]] = []
@@ -67,7 +63,7 @@ def refusal(episode: Episode, segments: Sequence[Segment]) -> str | None:
 
 
 def scored(episode: Episode, segments: Sequence[Segment]) -> list[tuple[float, float, Window]]:
-    """The windows that no gate refuses and that the features like best, with score and centrality, the best first."""
+    """The windows that no gate refuses, with score and centrality, the best first."""
     if refusal(episode, segments) is not None:
         return []
     show = frozenset(fold(word) for word in episode.show_title.split()) - FUNCTION_WORDS
@@ -79,17 +75,8 @@ def scored(episode: Episode, segments: Sequence[Segment]) -> list[tuple[float, f
         for window in windows_of(turn):
             if not refused(window, show, present):
                 centrality = prominence.of(window.folded)
-                passed.append((weights.by_features(measured(window, centrality)), centrality, window))
-    passed.sort(key=lambda entry: (-entry[0], entry[2].start_s))
-    listed = passed[:_SHORTLIST]
-    if not listed:
-        return []
-    added = weights.by_vectors(vectors_of([window for _, _, window in listed]))
-    found = [
-        (score + float(more), centrality, window)
-        for (score, centrality, window), more in zip(listed, added, strict=True)
-    ]
-    return sorted(found, key=lambda entry: (-entry[0], entry[2].start_s))
+                passed.append((weights.score(measured(window, centrality)), centrality, window))
+    return sorted(passed, key=lambda entry: (-entry[0], entry[2].start_s))
 
 
 def _apart(one: Window, other: Window) -> bool:
