@@ -110,6 +110,7 @@ def test_a_database_that_was_made_before_there_were_revisions_keeps_every_row(re
     before["subscriber"] = [row | {"changed_at": changed[row["subscriber_id"]]} for row in before["subscriber"]]
     settings = {"hour": 7, "format": "html", "why": None}
     before["subscriber_setting"] = [row | settings for row in before["subscriber_setting"]]
+    before["delivery"] = [row | {"begun_at": None} for row in before["delivery"]]
     for table in tables:
         assert rows(released, table) == before[table], table
 

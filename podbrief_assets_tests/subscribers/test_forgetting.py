@@ -18,7 +18,7 @@ from upath import UPath
 
 from podbrief_assets import database, migrations
 from podbrief_assets.database import session
-from podbrief_assets.delivery.ledger import Ledger
+from podbrief_assets.delivery.ledger import Ledger, Wanted
 from podbrief_assets.lake import files
 from podbrief_assets.lake.cache import Cache, key_of
 from podbrief_assets.lake.storage import Lake, rejected_schema
@@ -43,6 +43,10 @@ KEY = Suppression(b"k" * 32)
 
 def cache_key(interests: Sequence[str]) -> str:
     return key_of(model="a model", texts=list(interests))
+
+
+def wanted(who: str) -> Wanted:
+    return Wanted(subscriber_id=who, message_id=f"<{who}@x>", entries=1)
 
 
 def filled(name: str, who: str, day: dt.date, **columns: Any) -> dict[str, Any]:
@@ -87,8 +91,8 @@ def people(engine: Engine, places: Places) -> dict[str, str]:
             set_status(transaction, one, "paused", why="on holiday", now=MONDAY + 3 * DAY)
     ledger = Ledger(engine)
     for one in who.values():
-        claim = ledger.claim(one, DAYS[0], message_id=f"<{one}@x>", entries=1, idempotent=True)
-        assert claim is not None and ledger.settle(claim, "delivered", f"{DAYS[0]}/{one}.eml")
+        (claim,) = ledger.claim([wanted(one)], DAYS[0], idempotent=True)
+        assert ledger.settle(claim, "delivered", f"{DAYS[0]}/{one}.eml")
     for name in ("subscribers", "user_briefs", "brief_deliveries"):
         table = TABLES[name]
         for day in DAYS:
@@ -138,6 +142,7 @@ def test_nothing_is_left_of_who_is_forgotten_and_everything_of_the_others(
     removed = forget(engine, people["ann"], MONDAY + 4 * DAY)
     assert removed == {
         "subscriber": 1, "subscriber_setting": 3, "subscriber_wish": 2, "consent": 1, "feedback": 1, "delivery": 1,
+        "bounce": 0,
     }  # fmt: skip
     erased = finish(engine, places, now=MONDAY + 4 * DAY)
     tables = ("subscribers", "user_briefs", "brief_deliveries")
@@ -189,8 +194,8 @@ def test_what_a_run_that_began_before_still_writes_goes_with_the_next_snapshot(
     table = TABLES["user_briefs"]
     late = pl.DataFrame([filled("user_briefs", people["ann"], DAYS[2])], schema=table.polars_schema)
     places.lake.write(table, late, DAYS[2])
-    claim = Ledger(engine).claim(people["ann"], DAYS[2], message_id="<x@y>", entries=1, idempotent=True)
-    assert claim is not None and Ledger(engine).settle(claim, "cancelled")
+    (claim,) = Ledger(engine).claim([wanted(people["ann"])], DAYS[2], idempotent=True)
+    assert Ledger(engine).settle(claim, "cancelled")
     assert finish(engine, places, now=MONDAY + 5 * DAY).rows == {"user_briefs": 1}
     assert Ledger(engine).of_day(DAYS[2]) == []
     finish(engine, places, now=MONDAY + 7 * DAY)
