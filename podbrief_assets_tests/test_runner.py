@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -218,9 +219,9 @@ def test_the_list_of_failures_is_bounded_and_its_count_is_not(count: int):
 
 
 def test_what_is_true_of_a_million_subscribers_is_told_once():
-    everyone = [f"{n:016x}" for n in range(1_000_000)]
+    everyone = pl.Series([f"{n:016x}" for n in range(1_000_000)], dtype=pl.String)
     assert briefs._told(everyone, "no brief") == [
         (f"1,000,000 subscribers, the first of them {', '.join(everyone[:5])}", "no brief")
     ]
     assert briefs._told(everyone[:2], "no brief") == [(f"subscriber {one}", "no brief") for one in everyone[:2]]
-    assert briefs._told([], "no brief") == []
+    assert briefs._told(everyone[:0], "no brief") == []

@@ -18,6 +18,9 @@ from email.utils import parsedate_to_datetime
 LONGEST_WAIT_S = 120.0
 _BURST = 0.1  # of a minute's worth may be used at once
 
+# What rounding leaves of a debt that was waited for; a clock may not even move by it.
+_NO_DEBT_S = 1e-6
+
 
 class Pace:
     """At most so many requests and tokens a minute; safe to use from several threads.
@@ -73,10 +76,11 @@ class Pace:
                 if limit and level < 0
             ]
             wait_s = max([*owed, self._paused_until - self._clock(), 0.0])
-            if wait_s <= 0:
-                self._levels[0] -= 1
-                self._levels[1] -= tokens
-            return wait_s
+            if wait_s > _NO_DEBT_S:
+                return wait_s
+            self._levels[0] -= 1
+            self._levels[1] -= tokens
+            return 0.0
 
     def _fill(self) -> None:
         now = self._clock()

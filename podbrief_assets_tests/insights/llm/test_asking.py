@@ -215,7 +215,8 @@ def test_a_server_that_keeps_failing_fails_the_passage_alone(server: LlmServer, 
         extractor = LlmExtractor(quick(half))
         found = extractor.extract_episode(EPISODE, passages(max_words=30), cache=cache)
         assert found.passages == 2
-        assert len(found.candidates) == 1
+        # The one answer also tells of words in the passage that failed: the gates may refuse it.
+        assert len(found.candidates) + len(found.rejections) == 1
         assert found.failures == ["passage 0 (0:00:00 to 0:00:30): the server failed (500), asked 3 times: oops"]
         assert len(half.requests) == 4
         assert len(cache.kept) == 1
