@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from podbrief_assets import database, models
 from podbrief_assets.delivery import records
 from podbrief_assets.delivery.settings import PUBLIC_URL, MailSettings
+from podbrief_assets.devices import resolved_device
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.insights import llm
 from podbrief_assets.insights.prices import price_of
@@ -147,7 +148,7 @@ def _speech(environ: Mapping[str, str]) -> Finding:
 
 def _would_use(settings: Speech, model: str) -> str:
     """What the recogniser would do with the model: languages, device, precision, windows at once."""
-    device = engine.resolved_device(settings.device)
+    device = resolved_device(settings.device)
     engine.require(device)
     weights = models.find(model)
     there = models.fetched(weights) if weights.source == "hub" else weights

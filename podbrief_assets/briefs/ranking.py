@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from podbrief_assets.devices import has_bfloat16, resolved_device
+
 if TYPE_CHECKING:
     import torch
 
@@ -210,7 +212,7 @@ def pick_entries(insights: Insights, readers: Readers, weights: Weights | None =
     kept = np.flatnonzero(insights.quality >= weights.quality_floor)
     if not len(kept) or not len(readers):
         return _joined([])
-    chooser = _Chooser(insights, kept, weights, _device(device))
+    chooser = _Chooser(insights, kept, weights, resolved_device(device))
     counts = np.bincount(readers.interests.owner, minlength=len(readers))
     parts = []
     for most, members in _alike(counts):
@@ -238,16 +240,8 @@ def scored(insights: Insights, readers: Readers, weights: Weights | None = None,
     kept = np.flatnonzero(insights.quality >= weights.quality_floor)
     if not len(kept):
         return _joined([])
-    chooser = _Chooser(insights, kept, weights, _device(device))
+    chooser = _Chooser(insights, kept, weights, resolved_device(device))
     return chooser.everything(free, len(readers.interests.owner))
-
-
-def _device(device: str) -> str:
-    import torch  # noqa: PLC0415 - takes seconds, and definitions must load without it
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
 
 
 def _alike(counts: Indices) -> Iterator[tuple[int, Indices]]:
@@ -280,17 +274,13 @@ class _Chooser:
     """
 
     def __init__(self, insights: Insights, kept: Indices, weights: Weights, device: str) -> None:
-        import torch  # noqa: PLC0415
-
-        from podbrief_assets.transcripts.engine import has_bfloat16  # noqa: PLC0415
+        import torch  # noqa: PLC0415 - takes seconds, and definitions must load without it
 
         self.weights, self.device = weights, device
         self._kept: dict[str, torch.Tensor] = {}
-        static = (
-            weights.quality * insights.quality.astype(np.float64)
-            + weights.freshness * insights.freshness.astype(np.float64)
-        )[kept]
-        order = kept[np.argsort(-static, kind="stable")]
+        static = weights.quality * insights.quality.astype(np.float64)
+        static += weights.freshness * insights.freshness.astype(np.float64)
+        order = kept[np.argsort(-static[kept], kind="stable")]
         self.n = len(order)
         self.padded = -(-self.n // _CHUNK) * _CHUNK
         self.precision = "bfloat16" if has_bfloat16(device) else "float32"
@@ -303,12 +293,7 @@ class _Chooser:
 
         self.insight = column(np.arange(len(insights)), len(insights), torch.int64)
         self.vectors = column(_on_grid(insights.vectors), 0.0, torch.float32)
-        self.static = column(
-            weights.quality * insights.quality.astype(np.float64)
-            + weights.freshness * insights.freshness.astype(np.float64),
-            -np.inf,
-            torch.float64,
-        )
+        self.static = column(static, -np.inf, torch.float64)
         self.popularity = column(insights.popularity.astype(np.float64), 0.0, torch.float64)
         self.show = column(insights.show, -1, torch.int64)
         self.cluster = column(insights.cluster, -1, torch.int64)

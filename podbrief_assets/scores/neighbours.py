@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from podbrief_assets.devices import resolved_device
 from podbrief_assets.errors import PermanentFailure
 
 Floats = npt.NDArray[np.float32]
@@ -58,7 +59,7 @@ def _search(queries: Floats, blocks: Iterable[Floats], keys: Indices) -> int:
     # Imported here: torch takes seconds, and definitions must load without it.
     import torch  # noqa: PLC0415
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(resolved_device("auto"))
     asked = torch.tensor(queries, device=device)
     # Twice the bound on the rounding error of a sum of d products, for vectors of length 1 (Higham, Accuracy and
     # Stability of Numerical Algorithms, 3.1), and what a processor that knows no denormal numbers loses.

@@ -1,8 +1,9 @@
 """What every family of speech models is to the recogniser, and how one is loaded.
 
-Belongs here: the interface of an engine, its errors, device and precision, which family a checkpoint belongs to, and
-turning whatever goes wrong with weights into an error that names it.
-Doesn't: the families (`whisper.py`, `parakeet.py`), voice activity (`activity.py`), the recogniser (`speech.py`).
+Belongs here: the interface of an engine, its errors, whether its device is there, which family a checkpoint belongs to,
+and turning whatever goes wrong with weights into an error that names it.
+Doesn't: the families (`whisper.py`, `parakeet.py`), voice activity (`activity.py`), the recogniser (`speech.py`), which
+device there is (`devices.py`).
 """
 
 from __future__ import annotations
@@ -207,15 +208,6 @@ def out_of_memory(name: str, why: str) -> OutOfMemory:
     )
 
 
-def resolved_device(device: str) -> str:
-    """`auto` is the GPU where there is one."""
-    import torch  # noqa: PLC0415
-
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def require(device: str) -> None:
     """Refuse a device that is not there: else it is found out in the middle of loading, and looks like damaged weights.
 
@@ -233,17 +225,6 @@ def require(device: str) -> None:
             f"the recogniser is to run on {device}, and torch can't ({str(error).splitlines()[0][:120]})",
             "look at the driver and at torch's build, or unset PODBRIEF_ASR_DEVICE",
         ) from error
-
-
-def has_bfloat16(device: str) -> bool:
-    """Whether bfloat16 is fast on the device; on a processor without instructions for it, it is 200 times slower."""
-    import torch  # noqa: PLC0415
-
-    if device.startswith("cuda"):
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # torch has no public way to ask; where a release or a processor lacks these, the answer is no.
-    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(bool(ask()) for ask in asked if ask)
 
 
 def has_int8() -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from podbrief_assets import models
+from podbrief_assets.devices import has_bfloat16
 from podbrief_assets.transcripts import alignment
 from podbrief_assets.transcripts.audio import RATE, Samples
 from podbrief_assets.transcripts.engine import (
@@ -26,7 +27,6 @@ from podbrief_assets.transcripts.engine import (
     LanguageNotSupported,
     complete,
     computing,
-    has_bfloat16,
     two_letters,
 )
 

@@ -26,6 +26,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from podbrief_assets.devices import resolved_device
 from podbrief_assets.errors import PodbriefError
 from podbrief_assets.transcripts import audio, engine
 from podbrief_assets.transcripts.activity import BEGINS, FRAME_S, VoiceActivity, Window, windows
@@ -466,7 +467,7 @@ class SpeechRecognizer:
 
     @cached_property
     def _on(self) -> str:
-        return engine.resolved_device(self.device)
+        return resolved_device(self.device)
 
     @cached_property
     def _workers(self) -> int:

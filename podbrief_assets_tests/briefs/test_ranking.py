@@ -296,7 +296,7 @@ def test_the_precision_of_the_quick_look_changes_nothing(precision: str, monkeyp
         size=np.full(s, 5),
         refused=np.stack([np.arange(s), random.integers(0, 5, s)], axis=1),
     )
-    monkeypatch.setattr("podbrief_assets.transcripts.engine.has_bfloat16", lambda device: precision == "bfloat16")
+    monkeypatch.setattr("podbrief_assets.briefs.ranking.has_bfloat16", lambda device: precision == "bfloat16")
     found = pick_entries(today, who, device="cpu")
     assert {number: of(found, number) for number in range(s)} == by_hand(
         today, who, Weights(), (*ranking._POOLS, 10_000)

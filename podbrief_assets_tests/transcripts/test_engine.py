@@ -148,19 +148,6 @@ def test_a_model_that_does_not_fit_is_not_called_damaged(tiny: Path, monkeypatch
         engine.load(str(tiny), "cpu", "auto")
 
 
-def test_a_processor_that_torch_knows_little_of_is_asked_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch  # noqa: PLC0415
-
-    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: False)
-    assert engine.has_bfloat16("cpu") is False
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    assert engine.has_bfloat16("cpu") is True
-    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        monkeypatch.delattr(torch.cpu, name)
-    assert engine.has_bfloat16("cpu") is False
-
-
 @pytest.mark.parametrize(
     ("said", "code"),
     [

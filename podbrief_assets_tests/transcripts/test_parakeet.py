@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
+from podbrief_assets.devices import has_bfloat16
 from podbrief_assets.transcripts import engine
 from podbrief_assets.transcripts.audio import RATE, Samples
 from podbrief_assets.transcripts.engine import LanguageNotSupported, ModelUnusable
@@ -219,7 +220,7 @@ def test_a_checkpoint_that_lacks_a_tensor_is_refused(folder: Path, tmp_path: Pat
 def test_it_computes_in_what_the_processor_is_fast_in(ctc: Path) -> None:
     for asked in ("auto", "int8"):
         loaded = _loaded(ctc, asked)
-        assert loaded.precision == ("bfloat16" if engine.has_bfloat16("cpu") else "float32")
+        assert loaded.precision == ("bfloat16" if has_bfloat16("cpu") else "float32")
         assert loaded.hear([noise(2, 0.1)], ["en"], 0.0)[0].words
     assert not loaded.has_temperature
     assert loaded.window_bytes() > 0
