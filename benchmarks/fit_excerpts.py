@@ -11,42 +11,33 @@ processor's rounding does.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
+
+from shipping import PACKAGE, Fitted, ship
 
 from podbrief_assets.evaluation.excerpts import learned, written
 from podbrief_assets.evaluation.figures import LabelledData
 from podbrief_assets.insights.excerpt_scores import Weights
 
-CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
-PLACE = Path(__file__).resolve().parents[1] / "podbrief_assets" / "insights" / "excerpt_weights.toml"
 ROUNDING = 0.02
 
 
-def alike(one: Weights, other: Weights) -> bool:
-    """Whether two sets of weights differ by no more than rounding."""
-    if one.features.keys() != other.features.keys():
+def fitted(corpus: Path) -> Fitted:
+    """The weights of all verdicts but those of the last check."""
+    text = written(learned(LabelledData(corpus=corpus)))
+    return Fitted(text, f"{text.count(' = ')} entries")
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two files of weights differ by no more than rounding."""
+    mine, theirs = Weights.of_toml(one), Weights.of_toml(other)
+    if mine.features.keys() != theirs.features.keys():
         return False
-    pairs = [(one.bias, other.bias), (one.floor, other.floor)]
-    pairs += [(one.features[name], other.features[name]) for name in one.features]
-    return all(abs(mine - theirs) <= ROUNDING for mine, theirs in pairs)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, default=CORPUS)
-    parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
-    text = written(learned(LabelledData(corpus=options.corpus)))
-    if options.check:
-        same = alike(Weights.of_toml(PLACE.read_text(encoding="utf-8")), Weights.of_toml(text))
-        print("as it ships" if same else "differs from what ships")
-        return 0 if same else 1
-    PLACE.write_text(text, encoding="utf-8")
-    print(f"{PLACE}: {text.count(' = ')} entries")
-    return 0
+    pairs = [(mine.bias, theirs.bias), (mine.floor, theirs.floor)]
+    pairs += [(mine.features[name], theirs.features[name]) for name in mine.features]
+    return all(abs(here - there) <= ROUNDING for here, there in pairs)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ship(__doc__, PACKAGE / "insights" / "excerpt_weights.toml", fitted, alike))

@@ -10,31 +10,21 @@ is told by `podbrief evaluate --only duplicates`.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from podbrief_assets.evaluation.figures import LABELS, LabelledData
-from podbrief_assets.evaluation.pair_fit import DEVELOPMENT, encoder, fit, read_pairs, signed, written
+from shipping import PACKAGE, Fitted, ship
 
-PLACE = Path(__file__).resolve().parents[1] / "podbrief_assets" / "scores" / "pair_weights.toml"
+from podbrief_assets.evaluation.figures import LabelledData
+from podbrief_assets.evaluation.pair_fit import DEVELOPMENT, fit, read_pairs, signed, written
+from podbrief_assets.insights.embeddings import encoder_of_lake
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
-    # These pairs hold their words themselves, so no corpus is read.
-    pairs = read_pairs(LabelledData(corpus=LABELS), DEVELOPMENT)
-    text = written(fit(signed(pairs, encoder())))
-    if options.check:
-        same = PLACE.read_text(encoding="utf-8") == text
-        print("as it ships" if same else "differs from what ships")
-        return 0 if same else 1
-    PLACE.write_text(text, encoding="utf-8")
-    print(f"{PLACE}: fitted to {len(pairs)} pairs of {LABELS / DEVELOPMENT}")
-    return 0
+def fitted(corpus: Path) -> Fitted:
+    """The weights of all pairs; these hold their words themselves, so that nothing of the corpus is read."""
+    pairs = read_pairs(LabelledData(corpus=corpus), DEVELOPMENT)
+    return Fitted(written(fit(signed(pairs, encoder_of_lake()))), f"fitted to {len(pairs)} pairs of {DEVELOPMENT}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ship(__doc__, PACKAGE / "scores" / "pair_weights.toml", fitted))

@@ -10,32 +10,21 @@ a time, to say what the weights are worth on a show that they never saw.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
+
+from shipping import PACKAGE, Fitted, ship
 
 from podbrief_assets.evaluation.figures import LabelledData
 from podbrief_assets.evaluation.score_fit import fit, judged, windows, written
 
-CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
-PLACE = Path(__file__).resolve().parents[1] / "podbrief_assets" / "scores" / "quality_weights.toml"
 
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, default=CORPUS)
-    parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
-    examples = judged(windows(LabelledData(corpus=options.corpus)))
-    text = written(fit(examples.table, examples.grades))
-    if options.check:
-        same = PLACE.read_text(encoding="utf-8") == text
-        print("as it ships" if same else "differs from what ships")
-        return 0 if same else 1
-    PLACE.write_text(text, encoding="utf-8")
-    print(f"{PLACE.name}: fitted on {len(examples.grades):,} windows, {int(examples.accepted.sum())} of them accepted")
-    return 0
+def fitted(corpus: Path) -> Fitted:
+    """The weights of all judged windows."""
+    examples = judged(windows(LabelledData(corpus=corpus)))
+    told = f"fitted on {len(examples.grades):,} windows, {int(examples.accepted.sum())} of them accepted"
+    return Fitted(written(fit(examples.table, examples.grades)), told)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ship(__doc__, PACKAGE / "scores" / "quality_weights.toml", fitted))

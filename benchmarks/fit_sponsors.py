@@ -10,33 +10,22 @@ at a time, to say what the weights are worth on a show that they never saw.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
+
+from shipping import PACKAGE, Fitted, ship
 
 from podbrief_assets.evaluation.corpus import marked_episodes
 from podbrief_assets.evaluation.sponsor_fit import examples, fit, talk, talk_examples, written
 from podbrief_assets.insights.sponsor_signs import signs
 
-CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
-PLACE = Path(__file__).resolve().parents[1] / "podbrief_assets" / "insights" / "sponsor_weights.toml"
 
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, default=CORPUS)
-    parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
-    marked = [example for episode in marked_episodes(options.corpus / "ads") for example in examples(episode, signs())]
-    text = written(fit(marked, talk_examples(talk(options.corpus), signs())))
-    if options.check:
-        same = PLACE.read_text(encoding="utf-8") == text
-        print("as it ships" if same else "differs from what ships")
-        return 0 if same else 1
-    PLACE.write_text(text, encoding="utf-8")
-    print(f"{PLACE}: {text.count(' = ')} weights")
-    return 0
+def fitted(corpus: Path) -> Fitted:
+    """The weights of all marked episodes."""
+    marked = [example for episode in marked_episodes(corpus / "ads") for example in examples(episode, signs())]
+    text = written(fit(marked, talk_examples(talk(corpus), signs())))
+    return Fitted(text, f"{text.count(' = ')} weights")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ship(__doc__, PACKAGE / "insights" / "sponsor_weights.toml", fitted))

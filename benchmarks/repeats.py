@@ -20,7 +20,7 @@ import time
 import numpy as np
 
 from podbrief_assets.evaluation.figures import LABELS
-from podbrief_assets.evaluation.pair_fit import encoder
+from podbrief_assets.insights.embeddings import encoder_of_lake
 from podbrief_assets.scores import duplicates
 from podbrief_assets.scores.duplicates import NEIGHBOURS, SHARING, Insight, Settled, compare
 from podbrief_assets.scores.neighbours import Floats
@@ -48,7 +48,7 @@ def main() -> int:
     options = parser.parse_args()
     rows = [json.loads(line) for line in (LABELS / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
     texts = sorted({text for row in rows for text in (row["a"], row["b"]) if isinstance(text, str)})
-    vectors = encoder().encode(texts)
+    vectors = encoder_of_lake().encode(texts)
     new, new_vectors = made(options.new, "20261130", texts, vectors, 1)
     judged = 0
     plain = duplicates.judge

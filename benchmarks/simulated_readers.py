@@ -37,11 +37,11 @@ import polars as pl
 
 from podbrief_assets.briefs import profiles, ranking
 from podbrief_assets.evaluation.corpus import typed_transcript
-from podbrief_assets.insights.embeddings import SentenceEncoder
+from podbrief_assets.insights.embeddings import encoder_of_lake
 from podbrief_assets.insights.passages import cut
 from podbrief_assets.insights.text import names_of
 from podbrief_assets.insights.topics import TOPICS, topics_of
-from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, EMBEDDING_MODEL
+from podbrief_assets.lake.tables import EMBEDDING_DIMENSION
 from podbrief_assets.scores import signals
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
@@ -91,7 +91,7 @@ def passages(corpus: Path, chance: np.random.Generator) -> Passages:
             texts.append(found[int(which)])
             days.append(number * DAYS // len(paths))
             shows.append(path.parent.name)
-    encoder = SentenceEncoder(EMBEDDING_MODEL, EMBEDDING_DIMENSION)
+    encoder = encoder_of_lake()
     frame = pl.Series(texts)
     named = pl.Series([list(names_of(text)) for text in texts])
     quality = np.mean(
@@ -139,7 +139,7 @@ class Simulation:
             for one in about:
                 counts[one] += 1
         subjects = sorted(one for one, count in counts.items() if count >= LEAST_PASSAGES)
-        encoder = SentenceEncoder(EMBEDDING_MODEL, EMBEDDING_DIMENSION)
+        encoder = encoder_of_lake()
         names = dict(zip(subjects, encoder.encode([TOPICS[one].title for one in subjects]), strict=True))
         self.cares = [self.chance.choice(subjects, 4, replace=False).tolist() for _ in range(readers)]
         self.written = np.stack([names[one] for cares in self.cares for one in cares[:2]])

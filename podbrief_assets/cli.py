@@ -1524,8 +1524,7 @@ def subscribers_forget(subscriber: _Who) -> None:
     are yours to clean. Give them what is held of them first, if they want it: `podbrief subscribers export`.
     """
     from podbrief_assets.database import session
-    from podbrief_assets.insights.embeddings import SentenceEncoder
-    from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, EMBEDDING_MODEL
+    from podbrief_assets.insights.embeddings import encoder_of_lake
     from podbrief_assets.subscribers import database as subscribers
     from podbrief_assets.subscribers import forgetting
     from podbrief_assets.subscribers.suppression import open_suppression
@@ -1534,7 +1533,7 @@ def subscribers_forget(subscriber: _Who) -> None:
     home = Home.from_environment()
     engine = _database(home)
     suppression = open_suppression(home.suppression_key)
-    encoder = SentenceEncoder(EMBEDDING_MODEL, EMBEDDING_DIMENSION)
+    encoder = encoder_of_lake()
     with session(engine) as transaction:
         try:
             removed = forgetting.begin(transaction, _whom(transaction, subscriber), suppression, encoder.key)

@@ -90,6 +90,11 @@ def _recognised(segments: Sequence[dict[str, Any]]) -> list[Segment]:
     return [Segment(start_s=one["start"], end_s=one["end"], text=one["text"]) for one in segments]
 
 
+def words_of(segments: Sequence[Segment]) -> list[str]:
+    """All words, split at white space: what the places that verdicts name are counted in."""
+    return [word for segment in segments for word in segment.text.split()]
+
+
 def words_digest(words: Sequence[str]) -> str:
     """Eight hexadecimal digits of `words`: by them a verdict knows the words it was given on, without holding them."""
     return hashlib.sha256(" ".join(words).encode()).hexdigest()[:8]

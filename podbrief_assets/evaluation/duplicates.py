@@ -26,11 +26,10 @@ from podbrief_assets.evaluation.pair_fit import (
     SAME_PRECISION,
     SignedPair,
     decided,
-    encoder,
     read_pairs,
     signed,
 )
-from podbrief_assets.insights.embeddings import SentenceEncoder
+from podbrief_assets.insights.embeddings import SentenceEncoder, encoder_of_lake
 from podbrief_assets.scores.claims import read_claim
 from podbrief_assets.scores.pairs import Verdict, chance, decide, shipped, signs, vetoes
 
@@ -46,7 +45,7 @@ def figures(data: LabelledData) -> Iterator[Figure]:
     Raises:
         LabelsMissing: The labels or the corpus are not there.
     """
-    model = encoder()
+    model = encoder_of_lake()
     development, fresh, heard = (signed(read_pairs(data, name), model) for name in (DEVELOPMENT, FRESH, HEARD))
     weights = shipped()
     yield from _worth(development, [one.verdict for one in decided(development)], "topics left out in turn")

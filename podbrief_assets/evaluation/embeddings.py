@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from podbrief_assets.evaluation.figures import Figure, Goal, LabelledData
-from podbrief_assets.evaluation.pair_fit import encoder
+from podbrief_assets.evaluation.fitting import ranks
+from podbrief_assets.insights.embeddings import encoder_of_lake
 
 GOAL = 0.80
 _SCORE, _ONE, _OTHER = 4, 5, 6  # columns
@@ -28,7 +29,7 @@ def figures(data: LabelledData) -> Iterator[Figure]:
     path = data.of_corpus("eval", "sts-b", "sts-test.csv")
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if len(row) > _OTHER]
-    model = encoder()
+    model = encoder_of_lake()
     vectors = model.encode([row[_ONE] for row in rows] + [row[_OTHER] for row in rows])
     cosine = np.einsum("nd,nd->n", vectors[: len(rows)], vectors[len(rows) :])
     yield Figure(
@@ -41,10 +42,4 @@ def figures(data: LabelledData) -> Iterator[Figure]:
 
 def spearman(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
     """The correlation of ranks, equal values sharing the mean of their ranks."""
-    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
-
-
-def _ranks(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: npt.NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return ranks
+    return float(np.corrcoef(ranks(one), ranks(other))[0, 1])

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from podbrief_assets.evaluation.corpus import transcript_at, words_digest
+from podbrief_assets.evaluation.corpus import transcript_at, words_digest, words_of
 from podbrief_assets.evaluation.figures import Figure, Goal, LabelledData
 from podbrief_assets.evaluation.fitting import Floats, auc, interval, logistic_regression
 from podbrief_assets.insights.excerpt_features import measured, prominence_of
@@ -116,7 +116,7 @@ class Verdict:
 
     Attributes:
         path: The transcript, below the corpus.
-        start: Index of the first word among those of `evaluation.corpus.transcript`.
+        start: Index of the first word among those of the transcript with the text of its links.
         round: Which check of a finished extractor it belongs to, 0 if to none.
     """
 
@@ -161,7 +161,7 @@ def mistaken(judged: Sequence[Verdict], corpus: Path) -> int:
     """How many verdicts stand on other words than those that lie at their place now."""
     wrong = 0
     for path, group in itertools.groupby(sorted(judged, key=lambda one: one.path), key=lambda one: one.path):
-        words = [word for segment in transcript_at(corpus / path, links=True) for word in segment.text.split()]
+        words = words_of(transcript_at(corpus / path, links=True))
         wrong += sum(words_digest(words[one.start : one.start + one.words]) != one.digest for one in group)
     return wrong
 
@@ -176,7 +176,7 @@ def located(judged: Sequence[Verdict], corpus: Path) -> list[Example]:
 
 def _in_episode(path: Path, wanted: dict[tuple[int, int], Verdict]) -> Iterator[Example]:
     segments = transcript_at(path, links=True)
-    prominence = prominence_of([fold(word) for segment in segments for word in segment.text.split()])
+    prominence = prominence_of([fold(word) for word in words_of(segments)])
     present = frozenset(fold(s.speaker.split()[0]) for s in segments if s.speaker and s.speaker.split())
     starts = {start for start, _ in wanted}
     at = 0

@@ -61,9 +61,14 @@ def auc(scores: Sequence[float] | Floats, labels: Sequence[bool] | npt.NDArray[n
     negatives = len(truth) - positives
     if not positives or not negatives:
         return float("nan")
+    return float((ranks(values)[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def ranks(values: npt.NDArray[np.floating]) -> Floats:
+    """The rank of each of `values`, the smallest 1; equal ones share the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    found: Floats = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return found
 
 
 def interval(statistic: Callable[[npt.NDArray[np.int64]], float], size: int, draws: int = 2000) -> tuple[float, float]:

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from podbrief_assets.evaluation.corpus import typed_transcript, words_digest
+from podbrief_assets.evaluation.corpus import transcript_at, words_digest, words_of
 from podbrief_assets.evaluation.figures import LabelledData, LabelsMissing
 from podbrief_assets.evaluation.fitting import logistic_regression
 from podbrief_assets.insights.embeddings import SentenceEncoder
-from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, EMBEDDING_MODEL
 from podbrief_assets.scores.claims import read_claim
 from podbrief_assets.scores.pairs import (
     VETOES,
@@ -91,8 +90,7 @@ def read_pairs(data: LabelledData, name: str) -> list[LabelledPair]:
             return told
         file, first, count = str(told["file"]), int(str(told["first"])), int(str(told["count"]))
         if file not in transcripts:
-            segments = typed_transcript(data.of_corpus(file).read_text(encoding="utf-8"))
-            transcripts[file] = [word for segment in segments for word in segment.text.split()]
+            transcripts[file] = words_of(transcript_at(data.of_corpus(file)))
         said = transcripts[file][first : first + count]
         if words_digest(said) != told["digest"]:
             raise LabelsMissing(f"{file} has other words than those judged", "take the corpus the labels were made on")
@@ -100,11 +98,6 @@ def read_pairs(data: LabelledData, name: str) -> list[LabelledPair]:
 
     read = (json.loads(line) for line in data.of_labels(name).read_text(encoding="utf-8").splitlines())
     return [LabelledPair(**{**row, "a": words(row["a"]), "b": words(row["b"])}) for row in read]
-
-
-def encoder() -> SentenceEncoder:
-    """The encoder that the lake's vectors come from."""
-    return SentenceEncoder(EMBEDDING_MODEL, EMBEDDING_DIMENSION)
 
 
 def signed(pairs: Sequence[LabelledPair], model: SentenceEncoder) -> list[SignedPair]:

@@ -17,9 +17,8 @@ import polars as pl
 
 from podbrief_assets.evaluation.corpus import typed_transcript, words_digest
 from podbrief_assets.evaluation.figures import Figure, LabelledData, LabelsMissing
-from podbrief_assets.insights.embeddings import SentenceEncoder
+from podbrief_assets.insights.embeddings import encoder_of_lake
 from podbrief_assets.insights.text import fold, names_of, rarity, sentence_ends, vocabulary
-from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, EMBEDDING_MODEL
 from podbrief_assets.scores import related
 from podbrief_assets.scores.neighbours import Floats
 
@@ -71,7 +70,7 @@ class Window:
 
 def figures(data: LabelledData) -> Iterator[Figure]:
     """How many of the pairs above the floor are related, how varied lists are, and how many insights have one."""
-    encoder = SentenceEncoder(EMBEDDING_MODEL, EMBEDDING_DIMENSION)
+    encoder = encoder_of_lake()
     transcripts = data.of_corpus("transcripts", "changelog")
     pairs = judged_pairs(data.of_labels("related.csv"), transcripts)
     a, b = (encoder.encode([pair.texts[side] for pair in pairs]) for side in (0, 1))

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from podbrief_assets.evaluation.corpus import transcript_at, words_digest
+from podbrief_assets.evaluation.corpus import transcript_at, words_digest, words_of
 from podbrief_assets.evaluation.figures import LabelledData
 from podbrief_assets.evaluation.fitting import Floats, logistic_regression
 from podbrief_assets.insights.text import names_of
@@ -102,8 +102,7 @@ def windows(data: LabelledData) -> pl.DataFrame:
 
 
 def _words(path: Path) -> list[str]:
-    segments = transcript_at(path, links=True) if path.exists() else []
-    return [word for segment in segments for word in segment.text.split()]
+    return words_of(transcript_at(path, links=True)) if path.exists() else []
 
 
 def judged(frame: pl.DataFrame) -> Judged:

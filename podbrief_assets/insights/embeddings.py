@@ -17,6 +17,7 @@ import numpy.typing as npt
 from podbrief_assets import models
 from podbrief_assets.errors import PermanentFailure
 from podbrief_assets.lake.cache import Cache, key_of
+from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, EMBEDDING_MODEL
 
 Vectors = npt.NDArray[np.float32]
 
@@ -93,3 +94,8 @@ class SentenceEncoder:
                 vectors[index] = part
                 cache.put(keys[index], part.tobytes())
         return vectors
+
+
+def encoder_of_lake() -> SentenceEncoder:
+    """The encoder that the lake's vectors come from, on the best device there is."""
+    return SentenceEncoder(EMBEDDING_MODEL, EMBEDDING_DIMENSION)

@@ -1,7 +1,7 @@
 """Pick excerpts without a model that writes: a speaker's own words that stand alone and claim something, or nothing.
 
 Belongs here: taking a transcript through gates, score, floor and choice, and the label of what is left.
-Doesn't: removing advertising (sponsors.py), topics (topics.py), writing in the third person (llm.py).
+Doesn't: removing advertising (sponsors.py), topics (topics.py), writing in the third person (llm/).
 
 What podbrief calls an excerpt is in the design: 25 to 60 consecutive spoken words that a stranger understands. Nearly
 everything that is said leans on what was said before. The gates refuse what no context could save (a question, a

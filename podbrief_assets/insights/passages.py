@@ -1,7 +1,7 @@
 """Cut a transcript into passages that fit a model's window, without its advertising and without losing a word.
 
 Belongs here: removing sponsor stretches, choosing where one passage ends and the next begins, proving nothing lost.
-Doesn't: finding advertising (sponsors.py), how topics shift (cohesion.py), reading passages (llm.py, extractive.py).
+Doesn't: finding advertising (sponsors.py), how topics shift (cohesion.py), reading passages (llm/, extractive.py).
 """
 
 from __future__ import annotations

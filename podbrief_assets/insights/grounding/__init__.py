@@ -2,7 +2,7 @@
 
 Belongs here: the order of the rules that a text must keep to be told as an insight, and the first one that it breaks.
 Each rule is a function with a name in one of the rooms of this package; an insight that breaks one is refused under it.
-Doesn't: asking a model (llm.py), choosing among sound insights (scores).
+Doesn't: asking a model (llm/), choosing among sound insights (scores).
 
 The rules know English words only. They read text, not meaning: each catches one way in which models are known to go
 wrong, and lets pass what it can't judge.
