@@ -74,6 +74,20 @@ def time_at(start_s: float, end_s: float, index: int, count: int) -> float:
     return end_s if index >= count else start_s + (end_s - start_s) * index / count
 
 
+def without_ending(word: str, endings: Iterable[tuple[str, str]]) -> str:
+    """`word` without the first of `endings` (ending, what takes its place) that it has; only ever compared with others.
+
+    At least three letters are left. A doubled last consonant is made one, a silent "e" dropped.
+    """
+    for ending, instead in endings:
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            word = word[: -len(ending)] + instead
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiousl":
+        word = word[:-1]
+    return word[:-1] if len(word) > 3 and word.endswith("e") else word
+
+
 def word_count(text: str) -> int:
     """How many words `text` has, split at white space as everywhere in podbrief."""
     return len(text.split())

@@ -21,7 +21,7 @@ from decimal import Decimal
 from importlib import resources
 
 from podbrief_assets.insights.numbers import CODE, Number, numbers_in
-from podbrief_assets.insights.text import FUNCTION_WORDS, names_of, rarity, sentences, vocabulary
+from podbrief_assets.insights.text import FUNCTION_WORDS, names_of, rarity, sentences, vocabulary, without_ending
 
 # An insight has 60 words at most. Nobody's text may make the test slow.
 _MOST_WORDS, _MOST_LETTERS = 120, 32
@@ -195,25 +195,16 @@ def _stems(tokens: Sequence[str]) -> dict[str, float]:
     return {stem(word): _weight(word) for word in tokens if _weighty(word)}
 
 
+_ENDINGS = (*(("ies", "y"), ("ied", "y"), ("ing", ""), ("er", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", "")),)
+
+
 @functools.lru_cache(1 << 16)
 def stem(word: str) -> str:
     """A word without its regular endings; only ever compared with other stems."""
     word = re.sub(r"'.*$", "", word)
-    while (shorter := _without_ending(word)) != word:
+    while (shorter := without_ending(word, _ENDINGS)) != word:
         word = shorter
     return word
-
-
-def _without_ending(word: str) -> str:
-    for ending, instead in (
-        *(("ies", "y"), ("ied", "y"), ("ing", ""), ("er", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", "")),
-    ):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
-            word = word[: -len(ending)] + instead
-            break
-    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiousl":
-        word = word[:-1]
-    return word[:-1] if len(word) > 3 and word.endswith("e") else word
 
 
 # What is chosen over another, and what is given for another, with another or by another in its place.

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from podbrief_assets.insights.text import FUNCTION_WORDS, rarity, sentences, vocabulary
+from podbrief_assets.insights.text import FUNCTION_WORDS, rarity, sentences, vocabulary, without_ending
 from podbrief_assets.transcripts.segment import Segment
 
 # Typographic quotation marks and dashes, one sign for one, so that places in a text stay the same.
@@ -59,17 +59,13 @@ _IRREGULAR = {
 }  # fmt: skip
 
 
+_ENDINGS = (("ies", "y"), ("ied", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""), ("ly", ""))
+
+
 def stem(word: str) -> str:
     """A word without its regular ending; only ever compared with other stems."""
     word = word.lower().partition("'")[0]
-    word = _IRREGULAR.get(word, word)
-    for ending, instead in (("ies", "y"), ("ied", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""), ("ly", "")):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
-            word = word[: -len(ending)] + instead
-            break
-    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiousl":
-        word = word[:-1]
-    return word[:-1] if len(word) > 3 and word.endswith("e") else word
+    return without_ending(_IRREGULAR.get(word, word), _ENDINGS)
 
 
 def root(word: str) -> str:
