@@ -20,7 +20,7 @@ from typing import Self
 
 from podbrief_assets.environment import BadSetting
 from podbrief_assets.errors import PermanentFailure
-from podbrief_assets.lake.files import locked, write_bytes
+from podbrief_assets.lake.files import made_once
 
 TOKEN_KEY = "PODBRIEF_TOKEN_KEY"  # noqa: S105 - the variable's name
 MAX_SUBJECT = 400
@@ -90,10 +90,8 @@ class Keys:
         if stated := environ.get(TOKEN_KEY):
             return cls.of(*stated.split(","))
         place = home / "token-key"
-        with locked(place):  # of two processes that start at once, the second must find the first one's key
-            if not place.exists():
-                write_bytes(place, f"{secrets.token_urlsafe(32)}\n".encode(), new_mode=0o600)
-            return cls.of(*place.read_text(encoding="utf-8").split())
+        made_once(place, lambda: f"{secrets.token_urlsafe(32)}\n")
+        return cls.of(*place.read_text(encoding="utf-8").split())
 
 
 def issue(purpose: str, subject: str, *, key: Keys, expires_at: dt.datetime) -> str:

@@ -12,7 +12,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -93,6 +93,20 @@ def locked(path: Path, wait_s: float = 20.0) -> Iterator[None]:
         yield
     finally:
         os.close(number)  # and with it goes the lock, as it does when the process is killed
+
+
+def made_once(path: Path, content: Callable[[], str]) -> None:
+    """Make a secret file of this machine with what `content` gives, unless it is there; its owner alone may read it.
+
+    Of two processes that start at once, the second finds the first one's.
+
+    Raises:
+        FileLocked: Another process is making it, and does not come to an end.
+    """
+    if not path.exists():
+        with locked(path):
+            if not path.exists():
+                write_bytes(path, content().encode(), new_mode=0o600)
 
 
 def write_bytes(path: UPath | Path, content: bytes, *, new_mode: int | None = None) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from podbrief_assets.database import Base, Moment
 from podbrief_assets.errors import PermanentFailure
-from podbrief_assets.lake.files import locked, write_bytes
+from podbrief_assets.lake.files import made_once
 
 _KEY_BYTES = 32
 
@@ -116,10 +116,7 @@ def open_suppression(path: Path) -> Suppression:
     Raises:
         BadSuppressionKey: The file holds no key.
     """
-    if not path.exists():
-        with locked(path):
-            if not path.exists():  # another process may have made it while this one waited
-                write_bytes(path, secrets.token_hex(_KEY_BYTES).encode() + b"\n", new_mode=0o600)
+    made_once(path, lambda: f"{secrets.token_hex(_KEY_BYTES)}\n")
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except ValueError as error:
