@@ -7,6 +7,8 @@ Doesn't: what is news and what was sent (`news.py`), the choice (`ranking.py`), 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +19,8 @@ import numpy.typing as npt
 import polars as pl
 
 from podbrief_assets.briefs import profiles, ranking
-from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, TABLES
+from podbrief_assets.lake.tables import TABLES
+from podbrief_assets.lake.vectors import as_vectors
 
 VERSION = f"{ranking.VERSION}.{profiles.VERSION}.1"
 
@@ -30,20 +33,37 @@ _EARLIER_S = 15  # how much before a place that is not exactly known a link star
 _WORD = re.compile(r"[^\W_]+")
 _NOT_A_WORD = r"[^\p{L}\p{N}]+"
 
+WORDS = pl.Schema({"subscriber_id": pl.String(), "word": pl.String()})
+VOTES = pl.Schema(
+    {
+        "subscriber_id": pl.String(),
+        "insight_id": pl.String(),
+        "kind": pl.String(),
+        "at": pl.Datetime("us", "UTC"),
+    }
+)
+
 
 @dataclass(frozen=True)
 class Said:
     """What readers say that the lake doesn't hold, as of the day's end; rows of anybody else are passed over.
 
     Attributes:
-        words: `subscriber_id`, `word`: names and words that no entry of theirs may have.
-        votes: `subscriber_id`, `insight_id`, `kind`, `at`.
+        words: As `WORDS` says: names and words that no entry of theirs may have.
+        votes: As `VOTES` says.
         vectors: `insight_id`, `embedding` of every insight that was voted on and is still in the lake.
     """
 
     words: pl.DataFrame
     votes: pl.DataFrame
     vectors: pl.DataFrame
+
+
+def frame_bytes(frame: pl.DataFrame) -> bytes:
+    """What a frame holds, for a digest of it."""
+    buffer = io.BytesIO()
+    frame.rechunk().write_ipc(buffer, compat_level=pl.CompatLevel.oldest())
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -62,6 +82,12 @@ class Desk:
     archive: profiles.Archive
     words: Sequence[str] = ()
     device: str = "auto"
+
+    @cached_property
+    def digest(self) -> str:
+        """Of everything that is the same for all who choose from the day."""
+        archive = np.r_[self.archive.count, self.archive.total, self.archive.products.ravel()]
+        return hashlib.sha256(frame_bytes(self.today) + archive.tobytes()).hexdigest()
 
     def entries(self, who: pl.DataFrame, said: Said, sent: pl.DataFrame) -> pl.DataFrame:
         """The briefs of `who`, rows of `subscribers`, as rows of `user_briefs`.
@@ -103,7 +129,7 @@ class Desk:
         )
         table[place["insight"].to_numpy(), place["column"].to_numpy()] = place["attribute"].to_numpy()
         return ranking.Insights(
-            vectors=_vectors(today["embedding"]),
+            vectors=as_vectors(today["embedding"]),
             quality=today["quality"].cast(pl.Float32).to_numpy(),
             freshness=today["freshness"].cast(pl.Float32).to_numpy(),
             popularity=today["popularity"].cast(pl.Float32).to_numpy(),
@@ -136,7 +162,7 @@ class Desk:
         written = readers.select("reader", vector="interest_vectors").explode("vector", empty_as_null=False)
         likes, dislikes = self._subjects(mine, said, likes=True), self._subjects(mine, said, likes=False)
         vectors, weight, owner, number = profiles.joined(
-            _vectors(written["vector"]), written["reader"].to_numpy().astype(np.int64), likes
+            as_vectors(written["vector"]), written["reader"].to_numpy().astype(np.int64), likes
         )
         values = self.attributes.select("kind", "value", "attribute").unique()
         asked = pl.concat(
@@ -179,7 +205,7 @@ class Desk:
         return profiles.clusters(
             profiles.Votes(
                 reader=votes["reader"].to_numpy().astype(np.int64),
-                vectors=_vectors(votes["embedding"]),
+                vectors=as_vectors(votes["embedding"]),
                 worth=votes["worth"].to_numpy(),
                 age_days=votes.select(age.clip(0).cast(pl.Float32)).to_series().to_numpy(),
             )
@@ -282,10 +308,6 @@ def _with_words(today: pl.DataFrame, words: Iterable[str]) -> pl.DataFrame:
         pattern=text.str.extract_many(doubled["pattern"].unique(maintain_order=True).to_list(), overlapping=True),
     ).explode("pattern", empty_as_null=False)
     return found.join(doubled, on="pattern").select("insight_id", kind=pl.lit("word"), value="value").unique()
-
-
-def _vectors(column: pl.Series) -> ranking.Floats:
-    return np.ascontiguousarray(column.to_numpy(), np.float32).reshape(-1, EMBEDDING_DIMENSION)
 
 
 def _numbers(values: pl.Series) -> npt.NDArray[np.int64]:

@@ -16,6 +16,7 @@ from podbrief_assets.briefs.profiles import Archive
 from podbrief_assets.briefs.ranking import Floats
 from podbrief_assets.lake.storage import Lake
 from podbrief_assets.lake.tables import EMBEDDING_DIMENSION
+from podbrief_assets.lake.vectors import as_vectors
 from podbrief_assets.transcripts.insertion import inserts_advertising
 
 NEWS_DAYS = 3  # so that a quiet day still has news
@@ -152,7 +153,7 @@ def archive(lake: Lake, day: dt.date) -> Archive:
     def blocks() -> Iterator[Floats]:
         for back in range(ARCHIVE_DAYS):
             vectors = lake.scan("insight_embeddings", [day - dt.timedelta(days=back)]).select("embedding").collect()
-            yield np.ascontiguousarray(vectors["embedding"].to_numpy(), np.float32).reshape(-1, EMBEDDING_DIMENSION)
+            yield as_vectors(vectors["embedding"])
 
     return Archive.of(blocks(), EMBEDDING_DIMENSION)
 

@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 from sqlalchemy import Engine
 from upath import UPath
 
-from podbrief_assets.briefs import news, profiles
-from podbrief_assets.briefs.desk import VERSION, Desk, Said
+from podbrief_assets.briefs import news
+from podbrief_assets.briefs.desk import VERSION, VOTES, WORDS, Desk, Said, frame_bytes
 from podbrief_assets.database import session
 from podbrief_assets.lake.cache import key_of
 from podbrief_assets.lake.contract import settle
@@ -54,15 +52,10 @@ def opened(lake: Lake, engine: Engine, day: dt.date) -> tuple[Desk, Said]:
     with session(engine, read_only=True) as transaction:
         words = muted_words(transaction, end)
         votes = feedback.as_of(transaction, end, since=end - dt.timedelta(days=VOTES_DAYS))
-    muted = pl.DataFrame(words, schema={"subscriber_id": pl.String, "word": pl.String}, orient="row")
+    muted = pl.DataFrame(words, schema=WORDS, orient="row")
     said = pl.DataFrame(
         [(one.subscriber_id, one.insight_id, one.kind, one.at) for one in votes],
-        schema={
-            "subscriber_id": pl.String,
-            "insight_id": pl.String,
-            "kind": pl.String,
-            "at": pl.Datetime("us", "UTC"),
-        },
+        schema=VOTES,
         orient="row",
     )
     today = news.news(lake, day, news.followers(lake.scan("subscribers", [day])))
@@ -129,8 +122,7 @@ def made(desk: Desk, said: Said, lake: Lake, part: Range, parts: Parts) -> Made:
     sent = news.sent(lake, desk.day, desk.today, who["subscriber_id"]).sort("subscriber_id", "cluster")
     key = key_of(
         version=VERSION,
-        today=_digest(desk.today),
-        archive=_archive_digest(desk.archive),
+        day=desk.digest,
         who=_digest(who),
         sent=_digest(sent),
         words=_digest(own.words.sort(pl.all())),
@@ -147,10 +139,4 @@ def made(desk: Desk, said: Said, lake: Lake, part: Range, parts: Parts) -> Made:
 
 
 def _digest(frame: pl.DataFrame) -> str:
-    buffer = io.BytesIO()
-    frame.rechunk().write_ipc(buffer, compat_level=pl.CompatLevel.oldest())
-    return hashlib.sha256(buffer.getbuffer()).hexdigest()
-
-
-def _archive_digest(archive: profiles.Archive) -> str:
-    return hashlib.sha256(np.r_[archive.count, archive.total, archive.products.ravel()].tobytes()).hexdigest()
+    return hashlib.sha256(frame_bytes(frame)).hexdigest()

@@ -17,6 +17,7 @@ import polars as pl
 
 from podbrief_assets.lake.storage import Lake
 from podbrief_assets.lake.tables import TABLES
+from podbrief_assets.lake.vectors import as_vectors
 from podbrief_assets.scores.neighbours import Floats, Indices
 
 _TOGETHER = 32_768  # vectors that are read at once, 50 MB at 384 numbers each, if no single day has more
@@ -69,7 +70,8 @@ class Archive:
         wanted = self.insights[part]
         vectors = self.lake.scan("insight_embeddings", wanted["date"].unique()).select("insight_id", "embedding")
         names = wanted.lazy().select("insight_id")
-        return vectors_of(names.join(vectors, on="insight_id", how="left", maintain_order="left").collect())
+        found = names.join(vectors, on="insight_id", how="left", maintain_order="left").collect()
+        return as_vectors(found["embedding"])
 
     def blocks(self) -> Iterator[Floats]:
         """The vectors of all `insights`, (rows, d) at a time, in their order."""
@@ -79,11 +81,5 @@ class Archive:
         """The vectors (p, d) of the insights at `positions` (p,), which ascend."""
         parts = [(part, positions[slice(*np.searchsorted(positions, [part.start, part.stop]))]) for part in self._parts]
         read = [self._read(part)[inside - part.start] for part, inside in parts if len(inside)]
-        nothing = vectors_of(pl.DataFrame(schema=TABLES["insight_embeddings"].polars_schema))
+        nothing = as_vectors(pl.Series(dtype=TABLES["insight_embeddings"].polars_schema["embedding"]))
         return np.concatenate([nothing, *read])
-
-
-def vectors_of(frame: pl.DataFrame) -> Floats:
-    """The column `embedding` as (rows, d) float32."""
-    dimension = TABLES["insight_embeddings"].polars_schema["embedding"].size  # type: ignore[attr-defined]
-    return np.ascontiguousarray(frame["embedding"].to_numpy(), np.float32).reshape(len(frame), dimension)

@@ -18,8 +18,9 @@ import polars as pl
 from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.io_manager import LakeResource, TableResult, table_asset, table_result
 from podbrief_assets.lake.tables import TABLES
+from podbrief_assets.lake.vectors import as_vectors
 from podbrief_assets.scores import duplicates, related, signals
-from podbrief_assets.scores.archive import Archive, vectors_of
+from podbrief_assets.scores.archive import Archive
 from podbrief_assets.scores.neighbours import nearest
 from podbrief_assets.scores.quality import quality
 
@@ -42,7 +43,7 @@ def insight_scores(
     before = _with_vectors(
         lake.lake.scan("insight_candidates", earlier), lake.lake.scan("insight_embeddings", earlier), *_SCORED
     )
-    new_vectors, old_vectors = vectors_of(today), vectors_of(before)
+    new_vectors, old_vectors = as_vectors(today["embedding"]), as_vectors(before["embedding"])
     nearest_before = nearest(new_vectors, old_vectors, 1)[1].max(axis=1, initial=0.0)
     parts = {
         "specificity": signals.specificity(today["text"], today["names"]),
@@ -97,7 +98,7 @@ def related_insights(
     today = _with_vectors(said, insight_embeddings, "duplicate_of").with_columns(
         cluster=pl.coalesce("duplicate_of", "insight_id")
     )
-    found = related.edges(today, vectors_of(today), archive.insights, archive.blocks(), archive.vectors)
+    found = related.edges(today, as_vectors(today["embedding"]), archive.insights, archive.blocks(), archive.vectors)
     return table_result(
         settle(TABLES["related_insights"], found.with_columns(date=pl.lit(day))),
         {

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from podbrief_assets.briefs import profiles
-from podbrief_assets.briefs.desk import Desk, Said
+from podbrief_assets.briefs.desk import VOTES, WORDS, Desk, Said
 from podbrief_assets.briefs.explain import explained
 from podbrief_assets.lake.contract import settle
 from podbrief_assets.lake.tables import EMBEDDING_DIMENSION, TABLES
@@ -92,17 +92,8 @@ def people(*who: dict[str, Any]) -> pl.DataFrame:
 def said(words: Any = (), votes: Any = (), vectors: dict[str, list[float]] | None = None) -> Said:
     embedding = TABLES["insight_embeddings"].polars_schema["embedding"]
     return Said(
-        words=pl.DataFrame(list(words), schema={"subscriber_id": pl.String, "word": pl.String}, orient="row"),
-        votes=pl.DataFrame(
-            list(votes),
-            schema={
-                "subscriber_id": pl.String,
-                "insight_id": pl.String,
-                "kind": pl.String,
-                "at": pl.Datetime("us", "UTC"),
-            },
-            orient="row",
-        ),
+        words=pl.DataFrame(list(words), schema=WORDS, orient="row"),
+        votes=pl.DataFrame(list(votes), schema=VOTES, orient="row"),
         vectors=pl.DataFrame(
             {"insight_id": list(vectors or {}), "embedding": list((vectors or {}).values())},
             schema={"insight_id": pl.String, "embedding": embedding},
