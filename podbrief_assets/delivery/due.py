@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 
 from podbrief_assets.subscribers.database import SettingRow
 
-DEFAULT_HOUR = 7
 _ONE_DAY = dt.timedelta(days=1)
 
 
@@ -44,8 +43,7 @@ def places(transaction: Session) -> pl.DataFrame:
         )
     )
     schema = {"subscriber_id": pl.String, "timezone": pl.String, "hour": pl.Int64}
-    found = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
-    return found.with_columns(pl.col("hour").fill_null(DEFAULT_HOUR))
+    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
 
 def windows(day: dt.date, where: pl.DataFrame) -> pl.DataFrame:

@@ -472,11 +472,7 @@ def snapshot(session: Session, as_of: dt.datetime, *, newcomers: bool = False) -
         newcomers: Whether those who came after `as_of` are in it too, as they were when they came. A brief for a day
             before somebody's first needs this, and unlike "as they are now" it doesn't change later.
     """
-    # The moment at which each subscriber is looked at: for a newcomer, when they came.
-    moment: ColumnElement[dt.datetime] = literal(as_of, Moment())
-    if newcomers:
-        moment = case((SubscriberRow.created_at > moment, SubscriberRow.created_at), else_=moment)
-
+    moment = _with_newcomers(as_of) if newcomers else literal(as_of, Moment())
     wishes = _wishes(session, _holds(WishRow, moment))
     settings = session.scalars(
         select(SettingRow)
@@ -489,13 +485,10 @@ def snapshot(session: Session, as_of: dt.datetime, *, newcomers: bool = False) -
 
 def muted_words(session: Session, as_of: dt.datetime) -> list[tuple[str, str]]:
     """(subscriber, word) for every name and word that somebody muted as of `as_of`; of newcomers, when they came."""
-    moment = case(
-        (SubscriberRow.created_at > literal(as_of, Moment()), SubscriberRow.created_at), else_=literal(as_of, Moment())
-    )
     rows = session.execute(
         select(WishRow.subscriber_id, WishRow.value)
         .join(SubscriberRow, SubscriberRow.subscriber_id == WishRow.subscriber_id)
-        .where(WishRow.kind == "muted_word", _holds(WishRow, moment))
+        .where(WishRow.kind == "muted_word", _holds(WishRow, _with_newcomers(as_of)))
         .order_by(WishRow.subscriber_id, WishRow.position)
     )
     return [(subscriber_id, word) for subscriber_id, word in rows]
@@ -692,6 +685,12 @@ def _wishes(session: Session, condition: ColumnElement[bool]) -> dict[str, _Wish
 
 def _holds(row: type[SettingRow] | type[WishRow], moment: ColumnElement[dt.datetime]) -> ColumnElement[bool]:
     return and_(row.valid_from <= moment, or_(row.valid_to.is_(None), row.valid_to > moment))
+
+
+def _with_newcomers(as_of: dt.datetime) -> ColumnElement[dt.datetime]:
+    """The moment at which each subscriber is looked at: `as_of`, and for who came later, when they came."""
+    moment = literal(as_of, Moment())
+    return case((SubscriberRow.created_at > moment, SubscriberRow.created_at), else_=moment)
 
 
 def _said(subscriber_id: str, setting: SettingRow, wishes: dict[str, _Wishes]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from podbrief_assets.database import session
-from podbrief_assets.delivery.links import ANSWERS, NOBODY, Vote, VoteKind, read_unsubscribe, read_vote
+from podbrief_assets.delivery.links import ANSWERS, NOBODY, VoteKind, read_unsubscribe, read_vote
 from podbrief_assets.subscribers import database as subscribers
 from podbrief_assets.subscribers import feedback
 from podbrief_assets.tokens import BadToken, ExpiredToken, Keys
@@ -94,16 +94,10 @@ class MailPages:
             return _page(title, "Your answer helps to choose what you get.", button=button)
         if vote.subscriber_id == NOBODY:
             return _page("Thank you", _A_TEST)
-        self._note(vote)
-        return _page("Thank you", "Your answer counts from the next brief on.")
-
-    def _note(self, vote: Vote) -> None:
-        with session(self.engine) as transaction:
-            try:
-                subscribers.address_of(transaction, vote.subscriber_id)
-            except subscribers.UnknownSubscriber:
-                return  # forgotten since: nothing about them is kept
+        # Of whoever was forgotten since nothing is kept.
+        with session(self.engine) as transaction, suppress(subscribers.UnknownSubscriber):
             feedback.record(transaction, vote.subscriber_id, vote.insight_id, vote.kind, self.clock())
+        return _page("Thank you", "Your answer counts from the next brief on.")
 
 
 def _refused(error: BadToken) -> Response:

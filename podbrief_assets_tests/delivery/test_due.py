@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, update
 
 from podbrief_assets.database import session
-from podbrief_assets.delivery.due import DEFAULT_HOUR, due_at, places, windows
+from podbrief_assets.delivery.due import due_at, places, windows
 from podbrief_assets.subscribers import database as subscribers
 from podbrief_assets.subscribers.database import SettingRow
+from podbrief_assets.subscribers.values import DEFAULT_HOUR
 
 
 def utc(text: str) -> dt.datetime:

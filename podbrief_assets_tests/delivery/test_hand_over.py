@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -37,17 +36,6 @@ def status_of(opened: Engine, subscriber_id: str) -> str | None:
         return transaction.scalar(
             select(SettingRow.status).where(SettingRow.subscriber_id == subscriber_id, SettingRow.valid_to.is_(None))
         )
-
-
-@pytest.fixture
-def postbox() -> Postbox:
-    return Postbox()
-
-
-@pytest.fixture
-def port(postbox: Postbox) -> Iterator[int]:
-    with serving(postbox) as port:
-        yield port
 
 
 def run(opened: Engine, port: int, who: list[str]) -> HandOver:

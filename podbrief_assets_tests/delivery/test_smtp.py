@@ -33,17 +33,6 @@ def mail(number: int = 0, recipient: str = "ann@example.org", body: str = "Hello
 
 
 @pytest.fixture
-def postbox() -> Postbox:
-    return Postbox()
-
-
-@pytest.fixture
-def port(postbox: Postbox) -> Iterator[int]:
-    with serving(postbox) as port:
-        yield port
-
-
-@pytest.fixture
 def mailer(port: int) -> Iterator[SmtpMailer]:
     made = SmtpMailer(smtp_server(f"smtp+plain://127.0.0.1:{port}"), 1_000_000, 5, 5, pause_s=0.01)
     with closing(made):
