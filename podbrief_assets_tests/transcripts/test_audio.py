@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import random
 import socket
 import struct
@@ -12,6 +11,7 @@ import wave
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from podbrief_assets import net
@@ -101,12 +101,13 @@ def test_a_few_damaged_packets_cost_no_more_than_themselves(corpus: Path, tmp_pa
 
 
 def test_blocks_come_while_the_rest_waits(tmp_path: Path) -> None:
+    others = set(psutil.Process().children())  # an earlier test's processes are not the decoder's
     blocks = audio.blocks(_wav(tmp_path / "long.wav", _tone(120)))
     first = next(blocks)
     assert 0 < len(first) <= 10 * RATE
+    assert len(set(psutil.Process().children()) - others) == 1
     blocks.close()  # nothing of the decoder is left: it would be waiting for a reader for ever
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert not set(psutil.Process().children()) - others
 
 
 # ── what is not ──────────────────────────────────────────────────────────────────────────────────────────────────────
