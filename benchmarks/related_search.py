@@ -2,7 +2,7 @@
 
 Belongs here: the search against the bare matrix product that it cannot do without, block by block in the same process;
 the whole choice from the lake; faiss's flat index beside them.
-Doesn't: whether what is found is related (`podbrief evaluate --section related`).
+Doesn't: whether what is found is related (`podbrief evaluate --only related`).
 
 Each contender has a process of its own. The bare product is timed on the very blocks that the search gets, right before
 each of them, so that a busy machine slows both; reading the blocks from the lake counts as the search's.

@@ -767,7 +767,7 @@ def brief_explain(
         why = reasons[weighed.rank] if weighed.rank else weighed.why
         out.print(f"    [dim]{parts}  ·  {_plain(why)}[/]", soft_wrap=True)
     if not entries:
-        out.print(f"{_plain(subscriber)} has no brief of {day}: nothing passed the floors.")
+        out.print(f"{_plain(subscriber)} has no brief of {day}: nothing that they may get passed the floors.")
 
 
 def _brief_text(home: Home, subscriber: str, day: dt.date) -> str:

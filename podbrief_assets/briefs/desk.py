@@ -104,7 +104,8 @@ class Desk:
     def scores(self, who: pl.DataFrame, said: Said) -> pl.DataFrame:
         """The news with its parts and its `score` for the one subscriber in `who`, the best first.
 
-        Before anything stands above it, whatever they refuse; what is below the floors is left out.
+        Before anything stands above it, whatever they refuse, also what is below the floors. `relevant` is false where
+        they have interests and it is not near enough to any, and null where they have none.
         """
         nothing = pl.DataFrame(schema={"subscriber_id": pl.String, "cluster": pl.String})
         readers, _ = self._readers(who, said, nothing)
@@ -115,6 +116,9 @@ class Desk:
             relevance=pl.Series(found.relevance, dtype=pl.Float64),
             aversion=pl.Series(found.aversion, dtype=pl.Float64),
             follows=pl.Series(found.follows > 0, dtype=pl.Boolean),
+            relevant=pl.when(pl.Series(found.interest >= 0, dtype=pl.Boolean)).then(
+                pl.Series(found.relevance >= ranking.Weights.relevance_floor, dtype=pl.Boolean)
+            ),
         )
 
     @cached_property

@@ -7,6 +7,7 @@ Doesn't: the choice (`ranking.py`), telling it on a terminal (`cli.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -63,10 +64,10 @@ def explained(
     return entries, _passed_over(desk, who, said, sent, brief, others, weights)
 
 
-def _parts(row: dict[str, object], weights: ranking.Weights) -> dict[str, float]:
+def _parts(row: dict[str, Any], weights: ranking.Weights) -> dict[str, float]:
     """What each part adds to the score; what is taken off is negative."""
     sign = {"aversion": -1.0, "redundancy": -1.0}
-    values = {name: float(row.get(name) or 0.0) for name in PARTS}  # type: ignore[arg-type]
+    values = {name: float(row.get(name) or 0.0) for name in PARTS}
     return {name: sign.get(name, 1.0) * getattr(weights, name) * value for name, value in values.items() if value}
 
 
@@ -93,7 +94,7 @@ def _passed_over(
         if row["insight_id"] in known or len(found) == others:
             continue
         ranks = of_show.get(row["show_id"], [])
-        if why := refused.get(row["insight_id"]):
+        if why := refused.get(row["insight_id"]) or _below(row, weights):
             pass
         elif (rank := told.get(row["cluster"])) is not None:
             why = f"says the same as number {rank}"
@@ -113,6 +114,15 @@ def _passed_over(
             )
         )
     return found
+
+
+def _below(row: dict[str, Any], weights: ranking.Weights) -> str | None:
+    """The floor that an insight does not reach."""
+    if row["quality"] < weights.quality_floor:
+        return f"its quality, {row['quality']:.2f}, is below {weights.quality_floor:.2f}"
+    if row["relevant"] is False and not row["follows"]:
+        return f"near to no interest: {row['relevance']:.2f}, and {weights.relevance_floor:.2f} is the least"
+    return None
 
 
 def _refusals(desk: Desk, who: dict[str, object], said: Said, sent: pl.DataFrame) -> dict[str, str]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -224,9 +224,9 @@ def pick_entries(insights: Insights, readers: Readers, weights: Weights | None =
 
 
 def scored(insights: Insights, readers: Readers, weights: Weights | None = None, device: str = "auto") -> Picks:
-    """Every insight that is above the floors, for the one reader there is, scored before anything stands above it.
+    """Every insight, for the one reader there is, scored before anything stands above it.
 
-    For telling why something was not chosen: refusals, caps and redundancy are left out. The best comes first.
+    For telling why something was not chosen: floors, refusals, caps and redundancy are left out. The best comes first.
 
     Raises:
         ValueError: There is not one reader.
@@ -236,11 +236,10 @@ def scored(insights: Insights, readers: Readers, weights: Weights | None = None,
     free = Readers(
         interests=readers.interests, aversions=readers.aversions, size=np.ones(1, np.int64), follows=readers.follows
     )
-    weights = weights or Weights()
-    kept = np.flatnonzero(insights.quality >= weights.quality_floor)
-    if not len(kept):
+    if not len(insights):
         return _joined([])
-    chooser = _Chooser(insights, kept, weights, resolved_device(device))
+    weights = replace(weights or Weights(), relevance_floor=-math.inf)
+    chooser = _Chooser(insights, np.arange(len(insights)), weights, resolved_device(device))
     return chooser.everything(free, len(readers.interests.owner))
 
 
@@ -348,7 +347,7 @@ class _Chooser:
         return found
 
     def everything(self, readers: Readers, most: int) -> Picks:
-        """All insights above the floors, for the one reader."""
+        """All insights, for the one reader."""
         import torch  # noqa: PLC0415
 
         members = np.zeros(1, np.int64)
@@ -357,7 +356,6 @@ class _Chooser:
         follows = self._pairs(readers.follows, members, int(self.show_start.shape[0]) - 1)
         parts = self._parts(own, self._own(readers.aversions, members), pool, follows)
         place = torch.argsort(parts["score"], dim=1, descending=True, stable=True)[0]
-        place = place[torch.isfinite(parts["score"][0, place])]
         picked = {name: values[0, place].cpu().numpy() for name, values in parts.items()}
         return Picks(
             reader=np.zeros(len(place), np.int64),

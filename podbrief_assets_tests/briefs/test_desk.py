@@ -230,6 +230,7 @@ def test_an_explanation_adds_up_and_says_what_kept_the_others_out() -> None:
         insight(6, 0, cluster="20261121-0001", quality=0.5),
         insight(7, 1),
         insight(8, 0, quality=0.35),
+        insight(9, 0, quality=0.1),
     )
     who = people(subscriber("ann", axis(0), muted_shows=["muted"], muted_topics=["crypto"], brief_size=1))
     mine, before = said([("ann", "Musk")]), sent(("ann", "old"))
@@ -245,6 +246,21 @@ def test_an_explanation_adds_up_and_says_what_kept_the_others_out() -> None:
         "0004": "“Musk” is muted",
         "0005": "was sent within 30 days, or says what was",
         "0006": "says the same as number 1",
+        "0007": "near to no interest: -0.19, and 0.50 is the least",
         "0008": "scores less, or less beside what it is near to",
+        "0009": "its quality, 0.10, is below 0.15",
     }
     assert all(one.score == pytest.approx(sum(one.parts.values()), abs=1e-3) for one in others)
+
+
+def test_who_has_no_brief_is_told_what_came_nearest() -> None:
+    today = rows(insight(1, 1), insight(2, 2, quality=0.1), insight(3, 2))
+    who = people(subscriber("ann", axis(0)), subscriber("ben"))
+    nothing = desk(today).entries(who.filter(subscriber_id="ann"), said(), sent())
+    assert nothing.is_empty()
+    _, others = explained(desk(today), who.filter(subscriber_id="ann"), said(), sent(), nothing)
+    assert len(others) == 3
+    assert all(one.why.startswith(("near to no interest", "its quality")) for one in others)
+    # Of whom nothing is known, nothing is far from.
+    _, others = explained(desk(today), who.filter(subscriber_id="ben"), said(), sent(), nothing)
+    assert [one.why for one in others if one.why.startswith("near")] == []

@@ -331,6 +331,31 @@ def test_a_quarter_of_a_million_is_250_000(corpus: Path) -> None:
     assert rule_broken(text, quote, speaking) == "name"
 
 
+def test_a_question_is_not_told_as_its_answer(corpus: Path) -> None:
+    """What a small model wrote of an item of news, as it wrote it."""
+    segments = episode_of(corpus / "transcripts/changelog/news/changelog-news-95.md")
+    text = (
+        "Oracle's move is likely to be a one-off, as it is a significant change in the OpenTofu ecosystem. This could "
+        "lead to a rally in the OpenTofu community, as users will want to upgrade to Oracle's version."
+    )
+    quote = "Will Oracle's move be a one-off or the first big domino to fall in an OpenTofu rally?"
+    assert rule_broken(text, quote, segments) == "asked"
+    assert rule_broken(text, "This is a big vote of confidence for the fork.", segments) != "asked"
+
+
+def test_a_thing_is_not_told_to_be_another_that_was_named_beside_it(corpus: Path) -> None:
+    """Likewise: what an abbreviation stands for became what the thing is."""
+    segments = episode_of(corpus / "transcripts/changelog/gotime/go-time-324.md")
+    text = (
+        "The LLVM intermediate representation is a low-level virtual machine that is used to convert the Go code into "
+        "the architecture-specific code that is used by the microcontroller."
+    )
+    quote = "that LLVM intermediate representation converts that code into your microcontroller-specific architecture"
+    assert rule_broken(text, quote, segments) == "kind"
+    true = text.replace("is a low-level virtual machine that is used to convert", "is what TinyGo uses to convert")
+    assert rule_broken(true, quote, segments) != "kind"
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Rules that need no real passage
 
@@ -392,6 +417,9 @@ def told(text: str, quote: str = QUOTE) -> str | None:
         ("In this episode, Acme doubled its blades.", "narration"),
         ("One speaker argues that Acme doubled its blades.", "narration"),
         ("The host country of Acme doubled its blades.", None),
+        ("Ana Ruiz discusses the blades of Acme.", "narration"),
+        ("Ruiz further emphasizes longer blades.", "narration"),
+        ("Ana Ruiz mentions that Acme doubled its blades.", None),
         ("Why did Acme double the blades?", "question"),
         ("Visit the site of Acme, which doubled its blades.", "instruction"),
         ("Visits to Acme doubled with its blades.", None),
@@ -455,6 +483,35 @@ def test_polarity_and_hedges_are_kept(quote: str, text: str, rule: str | None) -
         + "longer blades and steady air keep the output of each turbine even over days of smooth wind."
     )
     assert told(filled, quote) == rule
+
+
+@pytest.mark.parametrize(
+    ("spoken", "rule"),
+    [
+        ("A nacelle sits on top. The turbine of Acme has longer blades.", "kind"),
+        ("The turbine of Acme is a nacelle with longer blades.", None),
+        ("Acme calls the turbine a nacelle. It has longer blades.", None),
+        ("The turbine of Acme has longer blades. It is a nacelle, really.", None),
+    ],
+)
+def test_what_a_thing_is_said_to_be_was_said_of_it(spoken: str, rule: str | None) -> None:
+    segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken + FILL)]
+    text = "The turbine of Acme is a nacelle that has longer blades." + FILL
+    assert rule_broken(text, FILL.strip(), segments) == rule
+
+
+@pytest.mark.parametrize(
+    ("spoken", "rule"),
+    [
+        ("So will longer blades keep the output of Acme steady?", "asked"),
+        ("Longer blades will keep the output of Acme steady, you know?", None),
+        ("Will they? Longer blades keep the output of Acme steady.", None),
+    ],
+)
+def test_what_was_asked_is_no_claim(spoken: str, rule: str | None) -> None:
+    segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken + FILL)]
+    text = "Longer blades keep the output of Acme steady." + FILL
+    assert rule_broken(text, spoken, segments) == rule
 
 
 def test_quote_has_5_to_40_words() -> None:

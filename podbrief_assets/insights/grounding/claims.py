@@ -111,6 +111,17 @@ class Words:
         """Where each word stands."""
         return _index(self.lower)
 
+    @cached_property
+    def sentence_at(self) -> tuple[Stretch, ...]:
+        """Where the sentence of each word lies, first to last (exclusive)."""
+        found: list[Stretch] = []
+        low = 0
+        for place, ended in enumerate(self.ends):
+            if ended or place + 1 == len(self):
+                found += [(low, place + 1)] * (place + 1 - low)
+                low = place + 1
+        return tuple(found)
+
     def content(self, low: int = 0, high: int | None = None) -> list[int]:
         """The places in `low` to `high` (exclusive) of the words that say what it is about."""
         high = len(self) if high is None else min(high, len(self))

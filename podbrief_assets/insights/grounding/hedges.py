@@ -17,7 +17,7 @@ from podbrief_assets.insights.grounding.claims import (
     spoken_in,
     words_of,
 )
-from podbrief_assets.insights.text import vocabulary
+from podbrief_assets.insights.text import sentences, vocabulary
 
 # "May" with a capital is a month, or opens a sentence; "might" and the rest hedge wherever they stand.
 _DOUBT = vocabulary(
@@ -83,6 +83,22 @@ def hedge(claim: Claim) -> str | None:
             ):
                 return f"“{said}” is neither kept nor attributed"
     return _one_of(claim)
+
+
+_ASKS = re.compile(
+    r"(?:(?:and|so|but|or|well|now|okay|yeah|then)[, ]+){0,4}(?:who|whom|whose|what|when|where|why|how|which|is|are|was"
+    r"|were|am|do|does|did|have|has|had|will|would|can|could|should|shall|may|might|must)(?:n't)?\b",
+    re.IGNORECASE,
+)
+
+
+def asked(claim: Claim) -> str | None:
+    """A question told as a fact: all that the quote does is ask."""
+    spoken = [sentence.rstrip("\"')") for sentence in sentences(claim.context)]
+    # "It was in 2019, or 2018 maybe?" is an answer, with a doubt that `hedge` looks for.
+    if spoken and all(sentence.endswith("?") and _ASKS.match(sentence) for sentence in spoken):
+        return spoken[-1]
+    return None
 
 
 def _quote_doubts(claim: Claim) -> str | None:

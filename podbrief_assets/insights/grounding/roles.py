@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from podbrief_assets.insights.grounding.claims import WORD, Claim, Told, Words, is_content, root, stem, words_of
@@ -283,6 +284,67 @@ def _deeds(text: str, names: set[str]) -> set[_Deed]:
 
 
 _DEED = 6
+
+
+_IS = vocabulary("is are was were")
+_ENDS_KIND = vocabulary(
+    "that which who whose used for to of in by with on at from and or but than as where when because so rather not"
+)
+_SUBJECT = 6
+# With one of these a sentence may tell of what an earlier one names.
+_STANDS_FOR = vocabulary(
+    "he she it they i we you this that those these which who it's he's she's that's they're i'm we're you're"
+)
+
+
+def kind(claim: Claim) -> str | None:
+    """What a thing is said to be, where the passage says it of another: "X is a Y", and no sentence joins the two."""
+    speech = claim.speech
+    for sentence in claim.sentences:
+        words = sentence.words
+        for place in range(len(words) - 1):
+            if words.lower[place] not in _IS or words.lower[place + 1] not in {"a", "an"}:
+                continue
+            named = {words.roots[at]: words.written[at] for at in _kind_named(words, place + 1)}
+            subject = {words.roots[at] for at in _before(words, place)}
+            spoken = _most_of(named, speech)
+            if subject and spoken and not any(subject & roots or _STANDS_FOR & lower for roots, lower in spoken):
+                return f"{' '.join(named.values())}: nothing like it is called that"
+    return None
+
+
+def _kind_named(words: Words, article: int) -> list[int]:
+    """The words of content after an article, up to what tells more of them."""
+    found = []
+    for place in range(article + 1, len(words)):
+        if words.lower[place] in _ENDS_KIND:
+            break
+        if is_content(words.lower[place]):
+            found.append(place)
+        if words.stops[place]:
+            break
+    return found
+
+
+def _most_of(roots: Collection[str], speech: Words) -> list[tuple[set[str], set[str]]]:
+    """The sentences of speech with the most of `roots`, one at least, each as its roots and its words."""
+    counts = Counter(
+        bounds for key in roots for bounds in {speech.sentence_at[at] for at in speech.places.get(key, ())}
+    )
+    most = max(counts.values(), default=0)
+    return [
+        (set(speech.roots[low:high]), set(speech.lower[low:high])) for (low, high), n in counts.items() if n == most
+    ]
+
+
+def _before(words: Words, place: int) -> list[int]:
+    """The words of content of a verb's subject, the nearest first."""
+    found: list[int] = []
+    while place and not words.stops[place - 1] and words.lower[place - 1] not in _BORDERS and len(found) < _SUBJECT:
+        place -= 1
+        if is_content(words.lower[place]):
+            found.append(place)
+    return found
 
 
 def comparison(claim: Claim) -> str | None:

@@ -64,9 +64,25 @@ _NARRATION = any_of(
 )
 
 
+# "Ana Ruiz discusses the price of power" says what was spoken of, not what was said of it; "argues that" does.
+_SPEAKS_OF = (
+    r"\s+(?:(?:also|further|then|briefly|additionally|later|again)\s+)*"
+    r"(?:discuss(?:es|ed)|talk(?:s|ed) about|explor(?:es|ed)|touch(?:es|ed) on|delv(?:es|ed)|express(?:es|ed)"
+    r"|highlight(?:s|ed)|emphasi[sz]e[sd]|stress(?:es|ed)|underscore[sd]|reflect(?:s|ed) on|elaborate[sd]"
+    r"|mention(?:s|ed)|share[sd]|(?:describe|note|explain)[sd]? (?:the|an?|h(?:is|er)|their)|goes on to)\b"
+    r"(?! (?:that|how|why))"
+)
+
+
 def narration(claim: Claim) -> str | None:
     found = _NARRATION.search(claim.told)
-    return found[0] if found else None
+    if found:
+        return found[0]
+    names = {part for speaker in claim.speakers for part in (speaker, *speaker.split()) if len(part) > 2}
+    for name in sorted(names, key=lambda one: (-len(one), one)):
+        if found := re.search(rf"\b{re.escape(name)}{_SPEAKS_OF}", claim.told):
+            return found[0]
+    return None
 
 
 def question(claim: Claim) -> str | None:
