@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from podbrief_assets.evaluation.corpus import transcript_at, words_digest, words_of
 from podbrief_assets.evaluation.figures import Figure, Goal, LabelledData
-from podbrief_assets.evaluation.fitting import Floats, auc, interval, logistic_regression
+from podbrief_assets.evaluation.fitting import Floats, auc, interval, kappa, logistic_regression
 from podbrief_assets.insights.excerpt_features import measured, prominence_of
 from podbrief_assets.insights.excerpt_gates import refused
 from podbrief_assets.insights.excerpt_scores import Weights
@@ -118,6 +118,7 @@ class Verdict:
         path: The transcript, below the corpus.
         start: Index of the first word among those of the transcript with the text of its links.
         round: Which check of a finished extractor it belongs to, 0 if to none.
+        accept_again: What a second reader said, None where there was none.
     """
 
     path: str
@@ -128,6 +129,7 @@ class Verdict:
     stratum: str
     accept: bool
     round: int = 0
+    accept_again: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def verdicts(path: Path) -> list[Verdict]:
             Verdict(
                 row["path"], row["show"], int(row["start_word"]), int(row["words"]), row["digest"], row["stratum"],
                 row["accept"] == "1", int(row.get("round") or 0),
+                {"1": True, "0": False}.get(row.get("accept_again") or ""),
             )
             for row in csv.DictReader(file)
         ]  # fmt: skip
@@ -343,6 +346,16 @@ def figures(data: LabelledData) -> Iterator[Figure]:
         drawn = [one for one in judged if one.round == number]
         yield _judged_draw(f"check {number} on episodes without a label: excerpts accepted", drawn, "excerpt")
         yield _judged_draw(f"check {number}: windows below the floor accepted", drawn, "test")
+
+    twice = [one for one in judged if one.accept_again is not None]
+    first, second = (
+        np.array(values, bool) for values in zip(*((o.accept, o.accept_again) for o in twice), strict=True)
+    )
+    yield Figure(
+        name="excerpts of these checks on which a second reader agrees, Cohen's kappa",
+        value=kappa(first, second),
+        note=f"{int((first == second).sum())} of {len(twice)}; the one accepts {first.sum()}, the other {second.sum()}",
+    )
 
 
 def _paths(examples: Sequence[Example], chosen: npt.NDArray[np.bool_]) -> set[str]:

@@ -71,6 +71,14 @@ def ranks(values: npt.NDArray[np.floating]) -> Floats:
     return found
 
 
+def kappa(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
+    """How far two readers' verdicts agree beyond chance (Cohen 1960): 1 wholly, 0 as by chance; nan where both always
+    say the same."""
+    agreed = float(np.mean(one == other))
+    by_chance = float(one.mean() * other.mean() + (1 - one.mean()) * (1 - other.mean()))
+    return (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else float("nan")
+
+
 def interval(statistic: Callable[[npt.NDArray[np.int64]], float], size: int, draws: int = 2000) -> tuple[float, float]:
     """The middle 95 % of `statistic` over `draws` resamples of `size` examples, each given as an array of indices."""
     chance = np.random.default_rng(7)

@@ -24,13 +24,15 @@ from podbrief_assets.insights.excerpt_windows import Window, known_names, turns_
 from podbrief_assets.insights.text import FUNCTION_WORDS, fold, is_english
 from podbrief_assets.transcripts.segment import Segment
 
-EXTRACTOR_VERSION: Final = "extractive-4"
+EXTRACTOR_VERSION: Final = "extractive-5"
 
 MAX_EXCERPTS: Final = 3
 MAX_OVERLAP: Final = 0.3  # shared share of rare words between two excerpts of an episode
 MIN_GAP_S: Final = 45.0
-# In a quiz wrong answers are told as if they were true.
+# In a quiz wrong answers are told as if they were true. Real ones use eight or more of its words, over and over; who
+# talks of a town that is called Point, and of points of inflation, uses two.
 _MAX_QUIZ_SHARE: Final = 0.008
+_QUIZ_WORDS: Final = 5
 
 
 def extract(episode: Episode, segments: Sequence[Segment]) -> list[Candidate]:
@@ -57,7 +59,8 @@ def refusal(episode: Episode, segments: Sequence[Segment]) -> str | None:
     folded = [fold(word) for segment in segments for word in segment.text.split()]
     if not is_english(folded):
         return "it does not read as English, and excerpts are picked in English only"
-    if sum(word in QUIZ for word in folded) > _MAX_QUIZ_SHARE * len(folded):
+    of_quizzes = [word for word in folded if word in QUIZ]
+    if len(set(of_quizzes)) >= _QUIZ_WORDS and len(of_quizzes) > _MAX_QUIZ_SHARE * len(folded):
         return "it is a quiz, whose wrong answers are told as if they were true"
     return None
 

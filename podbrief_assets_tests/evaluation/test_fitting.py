@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podbrief_assets.evaluation.fitting import auc, interval, logistic_regression, wilson
+from podbrief_assets.evaluation.fitting import auc, interval, kappa, logistic_regression, wilson
 
 
 def test_a_regression_finds_the_weights_that_made_the_labels() -> None:
@@ -37,6 +37,16 @@ def test_an_expectation_far_from_what_the_examples_say_does_not_lead_away(expect
     labels = np.r_[np.ones(60), np.zeros(140)]
     found = logistic_regression(np.ones((200, 1)), labels, np.ones(200), np.array([expected]), np.array([0.01]))
     assert found == pytest.approx([np.log(0.3 / 0.7)], abs=0.01)
+
+
+def test_agreement_is_counted_above_chance() -> None:
+    # Cohen's own way of counting: 20 and 15 agreed, 5 and 10 not, so 0.7 against 0.5 by chance.
+    one = np.array([True] * 25 + [False] * 25)
+    other = np.array([True] * 20 + [False] * 5 + [True] * 10 + [False] * 15)
+    assert kappa(one, other) == pytest.approx(0.4)
+    assert kappa(one, one) == 1
+    assert kappa(one, ~one) == -1
+    assert np.isnan(kappa(np.ones(3, bool), np.ones(3, bool)))
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=60))

@@ -136,6 +136,14 @@ def test_a_quiz_gives_nothing_since_its_wrong_answers_sound_true() -> None:
     assert extract(EPISODE, [*interview(SOUND.format("real")), *rounds]) == []
 
 
+def test_a_town_called_point_and_points_of_inflation_are_no_quiz() -> None:
+    town = said(
+        *["Prices at Calder Point rose by two points, and Calder Point is a point on the coast."] * 4, speaker="Bo"
+    )
+    given = [excerpt.text for excerpt in extract(EPISODE, [*interview(SOUND.format("real")), *town])]
+    assert SOUND.format("real") in given
+
+
 def spoken_in(corpus: Path, episode: str, opening: str, count: int) -> str:
     """The first `count` words from `opening` on of a real episode: its words stay in the corpus."""
     text = (corpus / "transcripts/changelog" / episode).read_text(encoding="utf-8")
