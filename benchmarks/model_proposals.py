@@ -1,9 +1,9 @@
 """What a real language model proposes of real episodes, and what the gates let through.
 
-Claims nothing: it asks the model that the environment names (`OPENAI_BASE_URL`, `PODBRIEF_LLM_MODEL` and so on, as podbrief
-itself does) about whole typed episodes of the corpus, and prints the share of its proposals that pass, by what the others
-are refused, the share whose quote is in the transcript, and every text that passed, to be read by somebody. Answers are
-kept in `--answers`, so that a run after a change of the gates asks nothing.
+Claims nothing: it asks the model that the environment names (`OPENAI_BASE_URL`, `PODBRIEF_LLM_MODEL` and so on, as
+podbrief itself does) about whole typed episodes of the corpus, and prints the share of its proposals that pass, by what
+the others are refused, the share whose quote is in the transcript, and every text that passed, to be read by somebody.
+Answers are kept in `--answers`, so that a run after a change of the gates asks nothing.
 
     OPENAI_BASE_URL=http://127.0.0.1:8080/v1 PODBRIEF_LLM_MODEL=… python benchmarks/model_proposals.py \
         --answers /tmp/answers practicalai/practical-ai-195 gotime/go-time-324 news/changelog-news-95

@@ -8,6 +8,8 @@ the database (resources.py composes it).
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,6 +28,7 @@ from podbrief_assets.errors import PermanentFailure
 DATABASE_URL: Final = "PODBRIEF_DATABASE_URL"
 
 _BUSY_TIMEOUT_MS: Final = 30_000
+_LOOK_AGAIN_S: Final = 0.01
 _READ_ONLY: Final = "podbrief_read_only"
 _CHANGING_TABLES: Final = "podbrief_changing_tables"
 _MIGRATION_LOCK: Final = 0x706F6462  # any number that no other program on the same server uses: "podb"
@@ -118,11 +121,29 @@ def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     try:
         cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-        if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
-            cursor.execute("PRAGMA journal_mode = WAL")
+        _log_ahead(cursor)
         cursor.execute("PRAGMA synchronous = NORMAL")
     finally:
         cursor.close()
+
+
+def _log_ahead(cursor: sqlite3.Cursor) -> None:
+    """Switch a new database to write-ahead logging.
+
+    Of several processes that open it at once each may hold the others up, and SQLite refuses all but one of those at
+    once, whatever busy_timeout says: they look again until the one has switched.
+    """
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+                cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_AGAIN_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

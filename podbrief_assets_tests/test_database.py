@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -181,3 +184,26 @@ def test_a_database_in_memory_works() -> None:
         session.add(Shelf(number=1, books=1))
     with database.session(opened, read_only=True) as session:
         assert session.scalar(text("SELECT count(*) FROM test_shelf")) == 1
+
+
+def _open_all(folder: str, count: int, together: Barrier, told: SimpleQueue[str]) -> None:
+    for number in range(count):
+        together.wait()
+        try:
+            with database.engine(f"sqlite:///{folder}/{number}.sqlite").connect():
+                pass
+        except OperationalError as error:
+            told.put(f"{number}: {error}")
+
+
+def test_processes_that_open_a_new_database_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """As at a first start: webserver, daemon and run. Without waiting about one opening in thirty fails."""
+    context = multiprocessing.get_context("spawn")
+    together, told = context.Barrier(4), context.SimpleQueue()
+    opening = [context.Process(target=_open_all, args=(str(tmp_path), 80, together, told)) for _ in range(4)]
+    for one in opening:
+        one.start()
+    for one in opening:
+        one.join(60)
+    assert [one.exitcode for one in opening] == [0] * 4
+    assert told.empty(), told.get()

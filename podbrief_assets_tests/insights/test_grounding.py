@@ -434,7 +434,7 @@ def told(text: str, quote: str = QUOTE) -> str | None:
     ],
 )
 def test_rule(opening: str, rule: str | None) -> None:
-    assert told(opening + FILL) == rule
+    assert told(opening + FILL, FILL.strip()) == rule
 
 
 def test_companies_named_after_an_address_are_names() -> None:
@@ -498,6 +498,32 @@ def test_what_a_thing_is_said_to_be_was_said_of_it(spoken: str, rule: str | None
     segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken + FILL)]
     text = "The turbine of Acme is a nacelle that has longer blades." + FILL
     assert rule_broken(text, FILL.strip(), segments) == rule
+
+
+@pytest.mark.parametrize(
+    ("quote", "rule"),
+    [
+        ("Acme doubled the length of its blades to forty meters.", None),
+        ("The Federal Trade Commission sued Acme in Ukraine, not Globex.", "rests"),
+        ("The storage does not lose charge overnight, and prices rise after noon.", "rests"),
+    ],
+)
+def test_a_text_rests_on_its_quote(quote: str, rule: str | None) -> None:
+    assert told("The blades doubled in length, to forty meters." + FILL, quote) == rule
+
+
+@pytest.mark.parametrize(
+    ("opening", "rule"),
+    [
+        ("Ana Ruiz started a platform for blades.", "doer"),
+        ("Ana Ruiz and her team started a platform for blades.", None),
+        ("Acme started a platform for blades.", None),
+    ],
+)
+def test_what_several_made_is_not_told_of_one(opening: str, rule: str | None) -> None:
+    spoken = "At Acme her team heard Ana Ruiz out. We started a platform for blades." + FILL
+    segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken)]
+    assert rule_broken(opening + FILL, "We started a platform for blades.", segments) == rule
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ RULES: dict[Kind, dict[str, Rule]] = {
         "comparison": roles.comparison,
         "cause": roles.cause,
         "outside": facts.outside,
+        "rests": facts.rests,
     },
     "excerpt": {"length": style.length, "hidden": contacts.hidden, "contact": contacts.contact},
 }

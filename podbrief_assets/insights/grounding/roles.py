@@ -198,6 +198,9 @@ def doer(claim: Claim) -> str | None:
                     for doers in [_doers(claim, at, names)]
                 ]
                 own = {word} | {part for part, speaker in folded.items() if folded.get(word) == speaker}
+                # What "we" made may be told of a company, and of somebody with others; not of one speaker alone.
+                if word not in folded or sentence.whole & _WITH_OTHERS:
+                    own.add(_WE)
                 if heard and all(doers and not doers & own for doers in heard):
                     return f"{min(heard[0])}, not {word}, {words.written[verb]}"
                 break
@@ -220,7 +223,10 @@ def _names(claim: Claim) -> set[str]:
 
 
 def _doers(claim: Claim, at: int, names: set[str]) -> set[str]:
-    """The name nearest before a verb that was spoken, or who speaks where it is "I"; empty where that can't be told."""
+    """The name nearest before a verb that was spoken, or who speaks where it is "I"; empty where that can't be told.
+
+    Of things made, "we" is a doer of its own.
+    """
     speech = claim.speech
     for place in speech.preceding(at, 7):
         word = speech.lower[place]
@@ -228,7 +234,7 @@ def _doers(claim: Claim, at: int, names: set[str]) -> set[str]:
             speaker = claim.speakers_at[place]
             return set(words_of(speaker or "").lower)
         if word in _UNKNOWN:
-            return set()
+            return {_WE} if word == _WE and speech.roots[at] in _MAKES else set()
         if word in names and speech.written[place][:1].isupper():
             if _is_object(speech, place):
                 return set()
@@ -239,6 +245,9 @@ def _doers(claim: Claim, at: int, names: set[str]) -> set[str]:
 
 
 _PREPOSITIONS = vocabulary("at for of in with by from to about on before after like as than under over into and or")
+_WE = "we"
+_MAKES = frozenset(root(verb) for verb in vocabulary("start found build create invent launch write design develop"))
+_WITH_OTHERS = vocabulary("and with team teams colleague colleagues together they their others group lab")
 _UNKNOWN = vocabulary("he she it they who that which you this these those people someone everybody i we")
 
 
