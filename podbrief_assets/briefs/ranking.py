@@ -38,9 +38,14 @@ VERSION = "2"
 _NO_PAIRS = np.zeros((0, 2), np.int64)
 # Sums of 384 products of two multiples of 2⁻¹¹ from unit vectors stay below 2²² units of 2⁻²²: float32 holds 2²⁴.
 _GRID = 2.0**11
-# The relative error of a product in bfloat16: both factors and the result are rounded to 8 bits, sums are float32.
-_ROUNDING = {"bfloat16": 2.0**-8 + 2.0**-9 + 2.0**-12, "float32": 2.0**-16}
-_CHUNK = 8  # insights that share a bound
+# By how much a product of two vectors of length 1 may be off, apart from what rounding them did: its sums are float32,
+# and the result is rounded again.
+_OFF = {"bfloat16": 2.0**-9 + 2.0**-14, "float32": 2.0**-14}
+_CHUNK = 16  # insights that share a bound
+# Floating-point numbers that are not negative are in the order of their bits, and as whole numbers their maximum is
+# found three times as fast. A chunk's numbers are fetched at once, as many bytes as a complex number has.
+_BITS = {"bfloat16": "int16", "float32": "int32"}
+_FETCHED_BYTES = 16
 _COLUMNS_AT_ONCE = 3072  # interests in one product
 _CELLS_AT_ONCE = 2**26  # of its result
 _PLACES_AT_ONCE = 2**19  # insights scored exactly, where that is more than a few for each reader
@@ -65,7 +70,7 @@ class _Depth:
     followed: int
 
 
-_DEPTHS = (_Depth(96, 96, 64), _Depth(256, 320, 512), _Depth(1024, 2048, 2048))
+_DEPTHS = (_Depth(64, 64, 64), _Depth(256, 320, 512), _Depth(1024, 2048, 2048))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,13 +219,8 @@ def pick_entries(insights: Insights, readers: Readers, weights: Weights | None =
         return _joined([])
     chooser = _Chooser(insights, kept, weights, resolved_device(device))
     counts = np.bincount(readers.interests.owner, minlength=len(readers))
-    parts = []
-    for most, members in _alike(counts):
-        columns = max(1, most)
-        at_once = max(1, min(_COLUMNS_AT_ONCE // columns, _CELLS_AT_ONCE // (columns * chooser.padded)))
-        for start in range(0, len(members), at_once):
-            parts += chooser.picks(readers, members[start : start + at_once], most)
-    return _joined(parts)
+    readers = replace(readers, refused=_by_reader(readers.refused), follows=_by_reader(readers.follows))
+    return _joined([part for most, members in _alike(counts) for part in chooser.picks(readers, members, most)])
 
 
 def scored(insights: Insights, readers: Readers, weights: Weights | None = None, device: str = "auto") -> Picks:
@@ -241,6 +241,12 @@ def scored(insights: Insights, readers: Readers, weights: Weights | None = None,
     weights = replace(weights or Weights(), relevance_floor=-math.inf)
     chooser = _Chooser(insights, np.arange(len(insights)), weights, resolved_device(device))
     return chooser.everything(free, len(readers.interests.owner))
+
+
+def _by_reader(pairs: Indices) -> Indices:
+    """Pairs (reader, something) in the order of readers."""
+    ordered: Indices = pairs[np.argsort(pairs[:, 0], kind="stable")]
+    return ordered
 
 
 def _alike(counts: Indices) -> Iterator[tuple[int, Indices]]:
@@ -268,7 +274,7 @@ class _Own:
 class _Chooser:
     """Today's insights, ready to be chosen from.
 
-    They stand in the order of what they have without a reader (`static`), so that the 8 of a chunk differ little in it
+    They stand in the order of what they have without a reader (`static`), so that those of a chunk differ little in it
     and one bound serves all.
     """
 
@@ -296,10 +302,13 @@ class _Chooser:
         self.popularity = column(insights.popularity.astype(np.float64), 0.0, torch.float64)
         self.show = column(insights.show, -1, torch.int64)
         self.cluster = column(insights.cluster, -1, torch.int64)
-        self.attributes = column(insights.attributes, -1, torch.int64)
         self.attribute_count = int(insights.attributes.max(initial=-1)) + 1
+        # The attribute after the last is one that nobody refuses.
+        attributes = np.where(insights.attributes < 0, self.attribute_count, insights.attributes)
+        self.attributes = column(attributes, self.attribute_count, torch.int64)
         self.quick = self.vectors[: self.padded].to(getattr(torch, self.precision))
-        self.chunk_static = self.static[: self.padded].view(-1, _CHUNK)[:, 0].to(torch.float32)
+        self.lost = float((self.vectors[: self.padded] - self.quick.to(torch.float32)).norm(dim=1).max())
+        self.quick_static = self.static[: self.padded].to(torch.float32).view(-1, _CHUNK)
         # Of each show, where its insights stand: all of them in one line, and where each show's begin.
         shows = self.show[: self.n].cpu().numpy()
         self.by_show = torch.from_numpy(np.argsort(shows, kind="stable")).to(device)
@@ -317,34 +326,34 @@ class _Chooser:
             kept = self._kept[name] = torch.empty(size, dtype=dtype, device=self.device)
         return kept[:size].view(shape)
 
-    def picks(
-        self, readers: Readers, members: Indices, most: int, pool: int = 0, level: int = 0
-    ) -> list[dict[str, npt.NDArray[Any]]]:
+    def picks(self, readers: Readers, members: Indices, most: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         """The entries of the readers `members`, who have at most `most` interests each.
 
-        Args:
-            pool: Which of `_POOLS` they are chosen from.
-            level: Which of `_DEPTHS` the highest scores are looked for with.
+        Those for whom one look was not enough wait until all have had it: few of many blocks make one block.
         """
-        size = _POOLS[pool] if pool < len(_POOLS) else self.padded
-        while level < len(_DEPTHS) and _DEPTHS[level].scored < size:
-            level += 1
-        depth = _DEPTHS[level] if level < len(_DEPTHS) else _Depth(self.padded, 2 * self.padded, self.padded)
-        found: list[dict[str, npt.NDArray[Any]]] = []
-        # Closer looks take more memory for each reader, and few need them.
-        at_once = len(members) if level == 0 else max(1, _PLACES_AT_ONCE // min(depth.scored, self.padded))
-        for start in range(0, len(members), at_once):
-            block = members[start : start + at_once]
-            own = self._own(readers.interests, block, most)
-            follows = self._pairs(readers.follows, block, int(self.show_start.shape[0]) - 1)
-            place, bound = self._likely(own, follows, depth)
-            entries, unsure, short = self._greedy(readers, block, own, place, bound, follows, size)
-            found += entries
-            if len(unsure):
-                found += self.picks(readers, block[unsure], most, pool, level + 1)
-            if len(short):
-                found += self.picks(readers, block[short], most, pool + 1, level)
-        return found
+        # By which of `_POOLS` they are chosen from and which of `_DEPTHS` the highest scores are looked for with.
+        waiting: dict[tuple[int, int], list[Indices]] = {(0, 0): [members]}
+        columns = max(1, most)
+        widest = max(1, min(_COLUMNS_AT_ONCE // columns, _CELLS_AT_ONCE // (columns * self.padded)))
+        while waiting:
+            pool, level = min(waiting)
+            members = np.sort(np.concatenate(waiting.pop((pool, level))))
+            size = _POOLS[pool] if pool < len(_POOLS) else self.padded
+            while level < len(_DEPTHS) and _DEPTHS[level].scored < size:
+                level += 1
+            depth = _DEPTHS[level] if level < len(_DEPTHS) else _Depth(self.padded, 2 * self.padded, self.padded)
+            # Closer looks take more memory for each reader.
+            at_once = widest if level == 0 else max(1, min(widest, _PLACES_AT_ONCE // min(depth.scored, self.padded)))
+            for start in range(0, len(members), at_once):
+                block = members[start : start + at_once]
+                own = self._own(readers.interests, block, most)
+                follows = self._pairs(readers.follows, block, int(self.show_start.shape[0]) - 1)
+                place, bound = self._likely(own, follows, depth)
+                entries, unsure, short = self._greedy(readers, block, own, place, bound, follows, size)
+                yield from entries
+                for again, who in (((pool, level + 1), unsure), ((pool + 1, level), short)):
+                    if len(who):
+                        waiting.setdefault(again, []).append(block[who])
 
     def everything(self, readers: Readers, most: int) -> Picks:
         """All insights, for the one reader."""
@@ -353,7 +362,7 @@ class _Chooser:
         members = np.zeros(1, np.int64)
         own = self._own(readers.interests, members, most)
         pool = torch.arange(self.n, device=self.device)[None]
-        follows = self._pairs(readers.follows, members, int(self.show_start.shape[0]) - 1)
+        follows = self._pairs(_by_reader(readers.follows), members, int(self.show_start.shape[0]) - 1)
         parts = self._parts(own, self._own(readers.aversions, members), pool, follows)
         place = torch.argsort(parts["score"], dim=1, descending=True, stable=True)[0]
         picked = {name: values[0, place].cpu().numpy() for name, values in parts.items()}
@@ -388,17 +397,9 @@ class _Chooser:
         """Where each reader's likeliest insights stand, (b, scored), and what nothing else can score above, (b,)."""
         import torch  # noqa: PLC0415
 
-        readers, most, _ = own.vectors.shape
-        near = self._near(own)
-        margin = (own.gain * _ROUNDING[self.precision]).amax(1) if most else torch.zeros(readers, dtype=torch.float64)
-        margin = margin.to(self.device, torch.float32)
+        readers = len(own.vectors)
+        near, margin = self._near(own)
         floor = self.weights.relevance_floor - margin[:, None]
-
-        def quick(place: torch.Tensor, nearness: torch.Tensor | None, bonus: float) -> torch.Tensor:
-            """About what the insights at `place` score, where they are that near."""
-            if nearness is None:
-                return self.static[place].to(torch.float32) + bonus
-            return self.weights.relevance * nearness + self.static[place].to(torch.float32) + bonus
 
         places, scores = [], []
         rest = torch.full((readers,), -torch.inf, device=self.device)
@@ -411,59 +412,91 @@ class _Chooser:
             places.append(place[:taken].expand(readers, -1))
             scores.append(best[:taken].expand(readers, -1))
         else:
-            offset = own.offset.T.to(torch.float32)
-            nearest = near.view(-1, _CHUNK, most * readers).amax(1).to(torch.float32)
-            nearest = (nearest.view(-1, most, readers) - offset).amax(1).T
-            bound = torch.where(nearest >= floor, self.weights.relevance * nearest + self.chunk_static, -torch.inf)
-            taken = min(depth.chunks, bound.shape[1])
-            bounds, chunk = bound.contiguous().topk(min(taken + 1, bound.shape[1]), dim=1)
-            if bounds.shape[1] > taken:
-                rest = bounds[:, taken]
-            place = (chunk[:, :taken, None] * _CHUNK + torch.arange(_CHUNK, device=self.device)).reshape(readers, -1)
-            nearness = self._nearness(near, own, place)
+            nearest = self._best("chunks", self._nearest(near), own)
+            bound = self._memory("bound", nearest.shape, torch.float32)
+            torch.add(self.quick_static[:, 0], nearest, alpha=self.weights.relevance, out=bound)
+            bound.masked_fill_(nearest < floor, -torch.inf)
+            bounds, chunk = bound.topk(min(depth.chunks, bound.shape[1]), dim=1, sorted=False)
+            if bounds.shape[1] < bound.shape[1]:
+                rest = bounds.amin(1)
+            place = (chunk[..., None] * _CHUNK + torch.arange(_CHUNK, device=self.device)).view(readers, -1)
+            nearness = self._best("likely", self._of_chunks(near, chunk), own)
+            score = torch.add(_at(self.quick_static, chunk).view_as(nearness), nearness, alpha=self.weights.relevance)
             places.append(place)
-            scores.append(quick(place, nearness, 0.0).masked_fill(nearness < floor, -torch.inf))
+            scores.append(score.masked_fill_(nearness < floor, -torch.inf))
         followed, cut_off = self._of_followed(follows, depth.followed)
         if followed is not None:
-            known = None if near is None else self._nearness(near, own, followed)
-            # Twice for a reader of whom nothing is known: once as one of the day's best, once as one of their show's.
-            bonus = self.weights.follows + (self.weights.popularity if near is None else 0.0)
+            score = _at(self.static, followed).to(torch.float32) + self.weights.follows
+            if near is None:
+                # Twice for a reader of whom nothing is known: as one of the day's best, and as one of their show's.
+                score += self.weights.popularity
+            else:
+                score += self.weights.relevance * self._best(
+                    "followed", near.gather(2, self._of_each(followed, near)), own
+                )
             places.append(followed)
-            scores.append(quick(followed, known, bonus))
+            scores.append(score)
         place, score = torch.cat(places, dim=1), torch.cat(scores, dim=1)
-        taken = min(depth.scored, score.shape[1])
-        best, which = score.topk(min(taken + 1, score.shape[1]), dim=1)
-        if best.shape[1] > taken:
-            rest = torch.maximum(rest, best[:, taken])
-        chosen = place.gather(1, which[:, :taken]).masked_fill(torch.isneginf(best[:, :taken]), self.padded)
+        best, which = score.topk(min(depth.scored, score.shape[1]), dim=1, sorted=False)
+        if best.shape[1] < score.shape[1]:
+            rest = torch.maximum(rest, best.amin(1))
+        chosen = place.gather(1, which).masked_fill(torch.isneginf(best), self.padded)
         # A float32 sum of a few numbers of about 1 is off by less than the last term.
         limit = rest.to(torch.float64) + self.weights.relevance * margin.to(torch.float64) + 1e-5
         return self._once(chosen), limit.masked_fill(cut_off, torch.inf)
 
-    def _near(self, own: _Own) -> torch.Tensor | None:
-        """About `gain` times the cosine of every insight to every interest, (padded, j * b); None without interests.
+    def _near(self, own: _Own) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """About `gain` times the cosine of every insight to every interest, (j, b, padded), None without interests; and
+        by how much it may be off for each reader, (b,)."""
+        import torch  # noqa: PLC0415
 
-        A column is an interest: the first ones of all readers, then the second ones, and so on.
+        readers, most, dimension = own.vectors.shape
+        if not most:
+            return None, torch.zeros(readers, device=self.device)
+        exact = (own.vectors * own.gain[..., None].to(torch.float32)).transpose(0, 1).reshape(-1, dimension)
+        rounded = exact.to(self.quick.dtype)
+        near = self._memory("near", (most * readers, self.padded), self.quick.dtype)
+        torch.mm(rounded, self.quick.T, out=near)
+        # By Cauchy and Schwarz, with 1.01 for vectors that lie on a grid and are not quite of length 1.
+        lost = (exact - rounded.to(torch.float32)).norm(dim=1)
+        length = exact.norm(dim=1)
+        off = 1.01 * (self.lost * (length + lost) + lost + _OFF[self.precision] * length)
+        return near.view(most, readers, self.padded), off.view(most, readers).amax(0)
+
+    def _nearest(self, near: torch.Tensor) -> torch.Tensor:
+        """The highest of each chunk in `near`, (j, b, chunks); 0 where none is above it."""
+        import torch  # noqa: PLC0415
+
+        whole = getattr(torch, _BITS[self.precision])
+        bits = near.view(whole).view(*near.shape[:2], -1, _CHUNK)
+        return torch.amax(bits, -1, out=self._memory("nearest", bits.shape[:3], whole)).clamp_(min=0).view(near.dtype)
+
+    def _of_chunks(self, near: torch.Tensor, chunk: torch.Tensor) -> torch.Tensor:
+        """What `near` says of the insights of the chunks (b, m), (j, b, m * 16)."""
+        import torch  # noqa: PLC0415
+
+        width = _CHUNK * near.element_size() // _FETCHED_BYTES
+        pieces = (chunk[..., None] * width + torch.arange(width, device=self.device)).view(len(chunk), -1)
+        return near.view(torch.complex128).gather(2, self._of_each(pieces, near)).view(near.dtype)
+
+    def _of_each(self, place: torch.Tensor, near: torch.Tensor) -> torch.Tensor:
+        """Places (b, m) for each of the interests of `near`."""
+        return place.clamp(max=near.shape[2] - 1).expand(len(near), -1, -1)
+
+    def _best(self, name: str, near: torch.Tensor, own: _Own) -> torch.Tensor:
+        """About how near insights of which `near` (j, b, m) tells are to the best matching interest of each reader.
+
+        In memory that the next call with that name uses again.
         """
         import torch  # noqa: PLC0415
 
-        if not own.vectors.shape[1]:
-            return None
-        scaled = (own.vectors * own.gain[..., None].to(torch.float32)).transpose(0, 1).flatten(0, 1)
-        near = self._memory("near", (self.padded, len(scaled)), self.quick.dtype)
-        return torch.mm(self.quick, scaled.to(self.quick.dtype).T, out=near)
-
-    def _nearness(self, near: torch.Tensor, own: _Own, place: torch.Tensor) -> torch.Tensor:
-        """About how near the insights at `place` (b, m) are to the best matching interest of each reader."""
-        import torch  # noqa: PLC0415
-
-        readers, most, _ = own.vectors.shape
-        at = place.clamp(max=self.padded - 1) * (most * readers) + torch.arange(readers, device=self.device)[:, None]
-        found = torch.full(place.shape, -torch.inf, device=self.device)
-        for number in range(most):
-            cosines = near.view(-1)[at + number * readers].to(torch.float32)
-            found = torch.maximum(found, cosines - own.offset[:, number : number + 1].to(torch.float32))
-        return found
+        best, other = (self._memory(f"{what} {name}", near.shape[1:], torch.float32) for what in ("best", "other"))
+        for number, one in enumerate(near):
+            here = other if number else best
+            here.copy_(one).sub_(own.offset[:, number : number + 1].to(torch.float32))
+            if number:
+                torch.maximum(best, other, out=best)
+        return best
 
     def _vectors(self, name: str, place: torch.Tensor) -> torch.Tensor:
         """The vectors at `place` (b, m): (b, m, d), in memory that the next block uses again."""
@@ -473,10 +506,15 @@ class _Chooser:
         return torch.index_select(self.vectors, 0, place.reshape(-1), out=found).view(*place.shape, -1)
 
     def _pairs(self, pairs: Indices, members: Indices, width: int) -> torch.Tensor:
-        """Pairs (reader, number below `width`) as a table of yes and no, (b, width + 1); the last column is no."""
+        """Pairs (reader, number below `width`), in the order of readers, as a table of yes and no, (b, width + 1).
+
+        The last column is no.
+        """
         import torch  # noqa: PLC0415
 
         table = np.zeros((len(members), width + 1), np.bool_)
+        first, last = np.searchsorted(pairs[:, 0], [members[0], members[-1] + 1])
+        pairs = pairs[first:last]
         if len(pairs):
             row = np.searchsorted(members, pairs[:, 0])
             row[row == len(members)] = 0
@@ -545,12 +583,12 @@ class _Chooser:
         if aversions.offset.shape[1]:
             off = torch.bmm(vectors, aversions.vectors.transpose(1, 2)).to(torch.float64)
             aversion = (aversions.gain[:, None] * off - aversions.offset[:, None]).amax(2).clamp(min=0.0)
-        followed = follows.gather(1, self.show[pool] % follows.shape[1]).to(torch.float64)
+        followed = follows.gather(1, _at(self.show, pool) % follows.shape[1]).to(torch.float64)
         weights = self.weights
         score = (
             weights.relevance * relevance
-            + self.static[pool]
-            + torch.where(known, 0.0, weights.popularity * self.popularity[pool])
+            + _at(self.static, pool)
+            + torch.where(known, 0.0, weights.popularity * _at(self.popularity, pool))
             + weights.follows * followed
             - weights.aversion * aversion
         )
@@ -584,13 +622,9 @@ class _Chooser:
 
         vectors = self._vectors("scored", place)
         parts = self._parts(own, self._own(readers.aversions, members), place, follows, vectors)
-        score = parts["score"]
-        if len(readers.refused):
-            refused = self._pairs(readers.refused, members, self.attribute_count)
-            row = torch.arange(len(place), device=self.device)[:, None, None]
-            score = score.masked_fill(refused[row, self.attributes[place]].any(2), -torch.inf)
+        score = self._allowed(readers, members, place, parts["score"])
         # The highest scores; equal ones go to the insight that comes first.
-        first = self.insight[place].argsort(dim=1)
+        first = _at(self.insight, place).argsort(dim=1)
         order = first.gather(1, score.gather(1, first).argsort(dim=1, descending=True, stable=True))
         there = torch.isfinite(score).sum(1)
         pool = order[:, :size]
@@ -599,31 +633,9 @@ class _Chooser:
         # Nobody has more to choose from than everything.
         whole = torch.isneginf(bound) & (there <= size)
 
-        rows = torch.arange(len(pool), device=self.device)
-        score, where = score.gather(1, pool), place.gather(1, pool)
-        vectors = self._vectors("pool", where)
+        where = place.gather(1, pool)
         wanted = torch.from_numpy(readers.size[members]).to(self.device)
-        show, cluster = self.show[where], self.cluster[where]
-        redundancy = torch.zeros_like(score)
-        of_show = torch.zeros_like(pool)
-        short = torch.zeros_like(sure)
-        picked: list[tuple[torch.Tensor, ...]] = []
-        for rank in range(1, int(wanted.max()) + 1):
-            current = score - self.weights.redundancy * redundancy
-            # Of equals the first: `max` alone promises none.
-            highest = current.amax(1)
-            best = (current == highest[:, None]).to(torch.int8).argmax(1)
-            alive = (rank <= wanted) & torch.isfinite(highest)
-            short |= (rank <= wanted) & ~alive & ~whole
-            if not bool(alive.any()):
-                break
-            picked.append((rows[alive], best[alive], highest[alive], redundancy[rows[alive], best[alive]]))
-            near = torch.bmm(vectors, vectors[rows, best][..., None])[..., 0].to(torch.float64)
-            redundancy = torch.maximum(redundancy, near)
-            of_show += show == show[rows, best][:, None]
-            gone = (cluster == cluster[rows, best][:, None]) | (of_show >= self.weights.per_show)
-            score = score.masked_fill(gone, -torch.inf)
-            score[rows, best] = -torch.inf
+        picked, short = self._one_by_one(score.gather(1, pool), where, wanted, whole)
         done = (sure & ~short).cpu().numpy()
         found = []
         for rank, (reader, entry, high, redundant) in enumerate(picked, start=1):
@@ -639,6 +651,61 @@ class _Chooser:
                 }
             )
         return found, np.flatnonzero((~sure).cpu().numpy()), np.flatnonzero((sure & short).cpu().numpy())
+
+    def _allowed(self, readers: Readers, members: Indices, place: torch.Tensor, score: torch.Tensor) -> torch.Tensor:
+        """The scores of what stands at `place`, minus infinity where the reader refuses it."""
+        if not len(readers.refused):
+            return score
+        refused = self._pairs(readers.refused, members, self.attribute_count)
+        theirs = _at(self.attributes, place)
+        hit = refused.gather(1, theirs.view(len(place), -1)).view_as(theirs)
+        return score.masked_fill(hit.any(2), -math.inf)
+
+    def _one_by_one(
+        self, score: torch.Tensor, where: torch.Tensor, wanted: torch.Tensor, whole: torch.Tensor
+    ) -> tuple[list[tuple[torch.Tensor, ...]], torch.Tensor]:
+        """Choose each reader's entries from what stands at `where` (b, m), the best first, beside those above.
+
+        Returns:
+            For each rank who has an entry there, which of the m it is, its score and its redundancy; and who of those
+            that are not `whole`, whom there may be more for, got fewer than `wanted`.
+        """
+        import torch  # noqa: PLC0415
+
+        rows = torch.arange(len(where), device=self.device)
+        vectors = self._vectors("pool", where)
+        # For the few that most choose from, all cosines at once are had sooner than five times those to one.
+        alike = torch.bmm(vectors, vectors.transpose(1, 2)) if where.shape[1] <= _POOLS[0] else None
+        show, cluster = _at(self.show, where), _at(self.cluster, where)
+        redundancy = torch.zeros_like(score)
+        of_show = torch.zeros_like(where)
+        short = torch.zeros_like(whole)
+        picked: list[tuple[torch.Tensor, ...]] = []
+        for rank in range(1, int(wanted.max()) + 1):
+            current = score - self.weights.redundancy * redundancy
+            # Of equals the first: `max` alone promises none.
+            highest = current.amax(1)
+            best = (current == highest[:, None]).to(torch.int8).argmax(1)
+            alive = (rank <= wanted) & torch.isfinite(highest)
+            short |= (rank <= wanted) & ~alive & ~whole
+            if not bool(alive.any()):
+                break
+            picked.append((rows[alive], best[alive], highest[alive], redundancy[rows[alive], best[alive]]))
+            if alike is not None:
+                near = alike[rows, best]
+            else:
+                near = torch.bmm(vectors[rows, best][:, None], vectors.transpose(1, 2))[:, 0]
+            redundancy = torch.maximum(redundancy, near.to(torch.float64))
+            of_show += show == show[rows, best][:, None]
+            gone = (cluster == cluster[rows, best][:, None]) | (of_show >= self.weights.per_show)
+            score = score.masked_fill(gone, -torch.inf)
+            score[rows, best] = -torch.inf
+        return picked, short
+
+
+def _at(column: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+    """The rows of `column` at `place`, in its shape; faster than `column[place]`."""
+    return column.index_select(0, place.reshape(-1)).view(*place.shape, *column.shape[1:])
 
 
 def _joined(parts: Sequence[dict[str, npt.NDArray[Any]]]) -> Picks:
