@@ -5,7 +5,8 @@ Proves, over 40 days of real passages from the corpus's typed transcripts, that 
 - gives readers more of what they care about than each of the three others, by α-nDCG@5;
 - sends nothing twice within 30 days;
 - keeps to two entries of a show, however many it publishes;
-- shows more of a new interest ten days after a reader took it up, by their votes alone.
+- hears votes: fifteen days after a reader took up a new interest, which they told nobody, it shows half as much again
+  of what the days offer of it as it would without votes.
 
     python benchmarks/simulated_readers.py [--corpus ../shared/corpus] [--readers 300] [--seed 1]
 
@@ -14,8 +15,9 @@ what they click. A passage is about a subject if its cue words say so, which no 
 sentence encoder, and a quality that is made of the same parts for all. Of what they care about, readers click 35 % and
 like 25 %; of the rest they click 5 % and dislike 15 %. Halfway each swaps the third subject for another one, and says
 so to nobody. Popularity takes the highest quality; similarity takes what is nearest to a written interest; plain MMR
-takes the same with λ = 0.5, and once more without what it sent before. An entry that was sent within 30 days is worth
-nothing.
+takes the same with λ = 0.5, and once more without what it sent before; podbrief is run once more deaf to votes. An
+entry that was sent within 30 days is worth nothing. Of a new interest the days offer now more, now less: what counts is
+the share that was shown of what was there and not sent before, of five at most a day.
 
 α-nDCG@5 (Clarke and others 2008) counts each of a reader's subjects half as much every time it comes again (α = 0.5),
 against the best brief that the day's candidates allow.
@@ -164,6 +166,11 @@ class Simulation:
                 if ideal:
                     tally.gains.append(alpha_gain(about) / ideal)
                 self._count(tally, brief, reader, day, sent)
+                later = self.cares[reader][3]
+                offered = sum(later in world.subjects[one] for one in fresh)
+                if offered:
+                    shown = sum(later in world.subjects[one] for one in fresh.intersection(brief))
+                    tally.new_subject[day].append(shown / min(SIZE, offered))
                 for one in brief:
                     liked = CARES if world.subjects[one] & cares else CARES_NOT
                     drawn = chance.random()
@@ -192,9 +199,6 @@ class Simulation:
             shows = np.bincount(world.show[brief])
             tally.shares.append(float(shows.max() / len(brief)))
             tally.most_of_show.append(int(shows.max()))
-        if brief:
-            later = self.cares[reader][3]
-            tally.new_subject[day].append(float(np.mean([later in world.subjects[one] for one in brief])))
 
     def _briefs(
         self,
@@ -216,7 +220,7 @@ class Simulation:
             return [self._mmr(today, row, {}) for row in nearest]
         if method == "MMR, no repeats":
             return [self._mmr(today, row, sent[reader]) for reader, row in enumerate(nearest)]
-        return self._podbrief(today, day, votes, sent)
+        return self._podbrief(today, day, votes if method == "podbrief" else [], sent)
 
     def _mmr(self, today: Any, relevance: Any, sent: dict[int, int]) -> list[int]:
         today, relevance = (values[[one not in sent for one in today.tolist()]] for values in (today, relevance))
@@ -278,7 +282,7 @@ class Simulation:
 
 
 WEIGHTS = ranking.Weights()
-METHODS = ("podbrief", "popularity", "similarity", "plain MMR", "MMR, no repeats")
+METHODS = ("podbrief", "deaf to votes", "popularity", "similarity", "plain MMR", "MMR, no repeats")
 
 
 def main() -> int:
@@ -308,13 +312,15 @@ def main() -> int:
         )
     ours = tallies["podbrief"]
     others = {name: float(np.mean(tally.gains)) for name, tally in tallies.items() if name != "podbrief"}
-    before = np.mean([one for day in range(half - 5, half) for one in ours.new_subject[day]])
-    after = np.mean([one for day in range(half + 8, half + 12) for one in ours.new_subject[day]])
+    heard, deaf = (
+        np.mean([one for day in range(half + 13, half + 17) for one in tallies[name].new_subject[day]])
+        for name in METHODS[:2]
+    )
     holds = {
         "more of what readers care about than each other method": np.mean(ours.gains) > max(others.values()),
         "nothing twice within 30 days": ours.repeats[REMEMBERED] == 0,
         "at most two entries of a show": max(ours.most_of_show) <= 2,
-        "ten days after a change more of the new subject than before": after > before,
+        "fifteen days after a change half as much again of the new subject as without votes": heard >= 1.5 * deaf,
     }
     for claim, held in holds.items():
         print("holds " if held else "FAILS ", claim)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from podbrief_assets.briefs.ranking import Doubles, Floats, Indices, Interests
 
-VERSION = "1"
+VERSION = "2"
 
 # Nearness is counted in units of four standard deviations of the interest's cosines to the archive: 1 is what one of
 # thirty thousand would reach if they were normal.
@@ -35,7 +35,7 @@ HALF_LIFE_DAYS = 45.0  # after which a vote counts half
 # Chosen with benchmarks/simulated_readers.py: from this cosine on two liked insights are one subject, and a subject
 # with that many votes counts half as much as a written interest.
 SAME_SUBJECT = 0.35
-HALF_AN_INTEREST = 0.3
+HALF_AN_INTEREST = 0.9
 MOST_CLUSTERS = 6
 # What one event says of whether more of the kind is wanted; "already knew" says nothing but not again.
 EVENT_WORTH = {"up": 1.0, "clicked": 0.4, "down": -1.0, "already_knew": 0.0}
@@ -117,7 +117,7 @@ class Clusters:
     Attributes:
         reader: (c,) ascending.
         vectors: (c, d) of length 1.
-        weight: (c,) in (0, 1): one fresh vote makes 0.77, three 0.91.
+        weight: (c,) in (0, 1): one fresh vote makes 0.53, three 0.77.
         votes: (c,) how many there are in it.
     """
 
