@@ -2,7 +2,7 @@
 
 Belongs here: insights written by hand on real passages and corrupted by hand, each judged as the product judges a
 model's, and the shares that are caught and refused.
-Doesn't: the rules (`insights/grounding.py`); what the labels mean (`labels/grounding.md`).
+Doesn't: the rules (`insights/grounding/`); what the labels mean (`labels/grounding.md`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: a room for each: settings, questions, answers, what a server understands, asking, pace, budget, proposals
 about a passage, the judge over an episode, the borders of advertising, batches.
-Doesn't: the gates that every text must pass (`insights/grounding.py`), prices (`insights/prices.py`).
+Doesn't: the gates that every text must pass (`insights/grounding/`), prices (`insights/prices.py`).
 
 Importing this does not import the client, which takes a second: definitions load without asking anything.
 """

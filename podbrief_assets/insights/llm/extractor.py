@@ -1,7 +1,7 @@
 """From an episode's passages to its insights.
 
 Belongs here: asking about each passage, holding each proposal against what was said, the judge's turn, adding up.
-Doesn't: the gates themselves (`insights/grounding.py`), asking (asking.py), what the judge says (judge.py).
+Doesn't: the gates themselves (`insights/grounding/`), asking (asking.py), what the judge says (judge.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Let a second model judge an episode's insights: keep or drop, how good, in better words, or the same thing twice.
 
 Belongs here: the question about accepted proposals, the verdicts in its answer, and what follows from them.
-Doesn't: asking (asking.py); the gates, which every rewrite has to pass again (`insights/grounding.py`).
+Doesn't: asking (asking.py); the gates, which every rewrite has to pass again (`insights/grounding/`).
 """
 
 from __future__ import annotations
