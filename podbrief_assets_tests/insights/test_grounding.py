@@ -455,6 +455,9 @@ def test_companies_named_after_an_address_are_names() -> None:
         ("Acme doubled. Blades grew. Output rose." + FILL, "sentences"),
         ("Blades doubled. He says that the farms gained." + FILL, "opening"),
         ("Acme doubled its blades. They are longer." + FILL, None),
+        ("Acme doubled the length of its blades." + FILL.removesuffix("."), "ending"),
+        ("Acme doubled the length of its blades." + FILL.removesuffix(".") + ":", "ending"),
+        ("Acme doubled the length of its blades." + FILL.removesuffix(".") + " (“of wind.”)", None),
     ],
 )
 def test_shape(text: str, rule: str | None) -> None:

@@ -43,6 +43,7 @@ RULES: dict[Kind, dict[str, Rule]] = {
     "insight": {
         "length": style.length,
         "sentences": style.sentence_count,
+        "ending": style.ending,
         "quote_length": style.quote_length,
         "hidden": contacts.hidden,
         "contact": contacts.contact,

@@ -31,6 +31,15 @@ def sentence_count(claim: Claim) -> str | None:
     return None if TEXT_SENTENCES[0] <= count <= TEXT_SENTENCES[1] else f"{count} sentences"
 
 
+_FINISHED = re.compile(r"[.!?][\"')\]]*$")
+
+
+def ending(claim: Claim) -> str | None:
+    """A text that breaks off, or announces what it does not say."""
+    text = claim.text.rstrip()
+    return None if _FINISHED.search(text) else text[-20:]
+
+
 def quote_length(claim: Claim) -> str | None:
     words = word_count(claim.quote)
     return None if QUOTE_WORDS[0] <= words <= QUOTE_WORDS[1] else f"{words} words"
