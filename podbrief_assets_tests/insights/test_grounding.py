@@ -519,6 +519,7 @@ def test_a_text_rests_on_its_quote(quote: str, rule: str | None) -> None:
     ("opening", "rule"),
     [
         ("Ana Ruiz started a platform for blades.", "doer"),
+        ("Ana Ruiz started a platform, which helps with blades and their steady air.", "doer"),
         ("Ana Ruiz and her team started a platform for blades.", None),
         ("Acme started a platform for blades.", None),
     ],

@@ -199,7 +199,7 @@ def doer(claim: Claim) -> str | None:
                 ]
                 own = {word} | {part for part, speaker in folded.items() if folded.get(word) == speaker}
                 # What "we" made may be told of a company, and of somebody with others; not of one speaker alone.
-                if word not in folded or sentence.whole & _WITH_OTHERS:
+                if word not in folded or _WITH_OTHERS & set(words.lower[max(0, place - 3) : verb]):
                     own.add(_WE)
                 if heard and all(doers and not doers & own for doers in heard):
                     return f"{min(heard[0])}, not {word}, {words.written[verb]}"
