@@ -331,29 +331,69 @@ def test_a_quarter_of_a_million_is_250_000(corpus: Path) -> None:
     assert rule_broken(text, quote, speaking) == "name"
 
 
-def test_a_question_is_not_told_as_its_answer(corpus: Path) -> None:
-    """What a small model wrote of an item of news, as it wrote it."""
-    segments = episode_of(corpus / "transcripts/changelog/news/changelog-news-95.md")
-    text = (
+# What a model of 1.5 billion weights wrote of real episodes, as it wrote it, with the quote that it gave; each had passed
+# until the rule was there. Beside each a change of the text or of the quote after which that rule has nothing to say.
+WRITTEN = {
+    "asked": (
+        "news/changelog-news-95.md",
         "Oracle's move is likely to be a one-off, as it is a significant change in the OpenTofu ecosystem. This could "
-        "lead to a rally in the OpenTofu community, as users will want to upgrade to Oracle's version."
-    )
-    quote = "Will Oracle's move be a one-off or the first big domino to fall in an OpenTofu rally?"
-    assert rule_broken(text, quote, segments) == "asked"
-    assert rule_broken(text, "This is a big vote of confidence for the fork.", segments) != "asked"
-
-
-def test_a_thing_is_not_told_to_be_another_that_was_named_beside_it(corpus: Path) -> None:
-    """Likewise: what an abbreviation stands for became what the thing is."""
-    segments = episode_of(corpus / "transcripts/changelog/gotime/go-time-324.md")
-    text = (
+        "lead to a rally in the OpenTofu community, as users will want to upgrade to Oracle's version.",
+        "Will Oracle's move be a one-off or the first big domino to fall in an OpenTofu rally?",
+        ("quote", "Will Oracle's move be a one-off or the first big domino to fall in an OpenTofu rally?",
+         "This is a big vote of confidence for the fork."),
+    ),
+    "kind": (
+        "gotime/go-time-324.md",
         "The LLVM intermediate representation is a low-level virtual machine that is used to convert the Go code into "
-        "the architecture-specific code that is used by the microcontroller."
-    )
-    quote = "that LLVM intermediate representation converts that code into your microcontroller-specific architecture"
-    assert rule_broken(text, quote, segments) == "kind"
-    true = text.replace("is a low-level virtual machine that is used to convert", "is what TinyGo uses to convert")
-    assert rule_broken(true, quote, segments) != "kind"
+        "the architecture-specific code that is used by the microcontroller.",
+        "that LLVM intermediate representation converts that code into your microcontroller-specific architecture",
+        ("text", "is a low-level virtual machine that is used to convert", "is the form that the TinyGo compiler builds on, and is used to convert"),
+    ),
+    "narration": (
+        "practicalai/practical-ai-195.md",
+        "Mark Christensen discusses the lack of tooling in the data labeling industry, noting that it is not keeping "
+        "pace with the growth of the industry.",
+        "the tooling is broadly not keeping pace with the growth of the industry",
+        ("text", "discusses the lack of tooling in the data labeling industry, noting that it",
+         "argues that the tooling in the data labeling industry is one area that lags behind the rest, because it"),
+    ),
+    "rests": (
+        "podcast/the-changelog-477.md",
+        "The song 'The merry minuet' by The Kingston Trio is a light melody that contrasts with the serious commentary "
+        "of the lyrics about big tech.",
+        "They're rioting in Africa They're starving in Spain There's hurricanes in Florida And Disneyland needs rain",
+        ("text", "that contrasts with the serious commentary of the lyrics about big tech",
+         "under lyrics of people who are rioting in Africa, starving in Spain and hit by hurricanes in Florida"),
+    ),
+    "doer": (
+        "practicalai/practical-ai-21.md",
+        "Mike Del Balso started the Michelangelo platform, which helps data scientists and engineers across the company "
+        "build ML systems, prototype, explore ML systems, build them, and then deploy them into production.",
+        "We started the Michelangelo platform, which helps data scientists and engineers across the company build ML "
+        "systems",
+        ("text", "Mike Del Balso started", "Mike Del Balso and his colleagues started"),
+    ),
+    "ending": (
+        "news/changelog-news-95.md",
+        "Oracle has swapped Terraform for the open source fork OpenTofu under the hood of its Oracle E-Business Suite "
+        "(EBS) Cloud Manager. The reason for the switch is unsurprising, but notable nonetheless:",
+        "Oracle dumps Terraform for OpenTofu",
+        ("text", "nonetheless:", "nonetheless."),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", WRITTEN)
+def test_what_a_small_model_wrote_is_refused_under_its_rule(corpus: Path, rule: str) -> None:
+    path, text, quote, (what, said, told) = WRITTEN[rule]
+    segments = episode_of(corpus / "transcripts/changelog" / path)
+    assert rule_broken(text, quote, segments) == rule
+    assert said in (text if what == "text" else quote)
+    if what == "text":
+        text = text.replace(said, told)
+    else:
+        quote = quote.replace(said, told)
+    assert rule_broken(text, quote, segments) not in {rule, "quote_not_found", "length"}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
