@@ -15,6 +15,7 @@ import argparse
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from upath import UPath
@@ -36,7 +37,8 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, default=CORPUS)
     parser.add_argument("--answers", type=Path, required=True, help="folder that keeps what the model answered")
     options = parser.parse_args()
-    settings = LlmSettings.from_environment()
+    # No judge and no budget: what is asked is what the gates make of the model alone.
+    settings = replace(LlmSettings.from_environment(), judge_model=None, budget_usd=None)
     extractor = LlmExtractor(settings)
     store = Cache(UPath(options.answers)).section("llm")
     print(f"{settings.model} at {settings.server}, prompt {extractor.prompt_version}")

@@ -1,10 +1,13 @@
 """What torch computes on.
 
-Belongs here: which device `auto` is, and whether bfloat16 is fast on one.
+Belongs here: which device `auto` is, whether bfloat16 is fast on one, and keeping float32 whole.
 Doesn't: whether a model fits a device, or may run on it (`transcripts/engine.py`), settings.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def resolved_device(device: str) -> str:
@@ -25,3 +28,16 @@ def has_bfloat16(device: str) -> bool:
     # torch has no public way to ask; where a release or a processor lacks these, the answer is no.
     asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(bool(ask()) for ask in asked if ask)
+
+
+@contextmanager
+def whole_float32() -> Iterator[None]:
+    """Keep torch from shorter numbers for speed, which others in the process may have allowed: errors stay bounded."""
+    import torch  # noqa: PLC0415
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -56,7 +56,7 @@ def explained(
             text=row["text"],
             rank=row["rank"],
             score=row["score"],
-            parts=_parts(row, weights),
+            parts=_parts(row, weights, known=row["interest"] is not None or row["liked"] is not None),
             why=row["reason"],
         )
         for row in brief.sort("rank").iter_rows(named=True)
@@ -64,11 +64,21 @@ def explained(
     return entries, _passed_over(desk, who, said, sent, brief, others, weights)
 
 
-def _parts(row: dict[str, Any], weights: ranking.Weights) -> dict[str, float]:
-    """What each part adds to the score; what is taken off is negative."""
+def _parts(row: dict[str, Any], weights: ranking.Weights, *, known: bool) -> dict[str, float]:
+    """What each part adds to the score; what is taken off is negative.
+
+    Args:
+        known: Whether anything is known of what the subscriber likes; what many follow counts for the others only.
+    """
     sign = {"aversion": -1.0, "redundancy": -1.0}
     values = {name: float(row.get(name) or 0.0) for name in PARTS}
-    return {name: sign.get(name, 1.0) * getattr(weights, name) * value for name, value in values.items() if value}
+    parts = {name: sign.get(name, 1.0) * getattr(weights, name) * value for name, value in values.items() if value}
+    # A brief's rows do not keep it: it is what the others leave of the score.
+    popularity = row["score"] - sum(parts.values())
+    return parts if known or popularity < _VISIBLE else {**parts, "popularity": popularity}
+
+
+_VISIBLE = 0.005  # what two places behind the point show
 
 
 def _passed_over(
@@ -109,7 +119,7 @@ def _passed_over(
                 text=row["text"],
                 rank=None,
                 score=row["score"],
-                parts=_parts(row, weights),
+                parts=_parts(row, weights, known=row["relevant"] is not None),
                 why=why,
             )
         )

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from podbrief_assets.devices import has_bfloat16, resolved_device
+from podbrief_assets.devices import has_bfloat16, resolved_device, whole_float32
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +41,7 @@ _GRID = 2.0**11
 # By how much a product of two vectors of length 1 may be off, apart from what rounding them did: its sums are float32,
 # and the result is rounded again.
 _OFF = {"bfloat16": 2.0**-9 + 2.0**-14, "float32": 2.0**-14}
+_PARTIAL_SUMS = 4  # times as much on a GPU, whose libraries may round sums of parts to bfloat16, too
 _CHUNK = 16  # insights that share a bound
 # Floating-point numbers that are not negative are in the order of their bits, and as whole numbers their maximum is
 # found three times as fast. A chunk's numbers are fetched at once, as many bytes as a complex number has.
@@ -211,7 +212,8 @@ def pick_entries(insights: Insights, readers: Readers, weights: Weights | None =
 
     Nothing refused, nothing below a floor, at most `per_show` of a show, one of a cluster; the best first, each judged
     against what already stands above it. Equal scores go to the insight that comes first. A reader's entries do not
-    depend on who else is there. Memory beyond the arguments does not depend on how many readers there are.
+    depend on who else is there. Memory beyond the arguments and a copy of `refused` and `follows` does not
+    depend on how many readers there are.
     """
     weights = weights or Weights()
     kept = np.flatnonzero(insights.quality >= weights.quality_floor)
@@ -220,7 +222,8 @@ def pick_entries(insights: Insights, readers: Readers, weights: Weights | None =
     chooser = _Chooser(insights, kept, weights, resolved_device(device))
     counts = np.bincount(readers.interests.owner, minlength=len(readers))
     readers = replace(readers, refused=_by_reader(readers.refused), follows=_by_reader(readers.follows))
-    return _joined([part for most, members in _alike(counts) for part in chooser.picks(readers, members, most)])
+    with whole_float32():
+        return _joined([part for most, members in _alike(counts) for part in chooser.picks(readers, members, most)])
 
 
 def scored(insights: Insights, readers: Readers, weights: Weights | None = None, device: str = "auto") -> Picks:
@@ -240,7 +243,8 @@ def scored(insights: Insights, readers: Readers, weights: Weights | None = None,
         return _joined([])
     weights = replace(weights or Weights(), relevance_floor=-math.inf)
     chooser = _Chooser(insights, np.arange(len(insights)), weights, resolved_device(device))
-    return chooser.everything(free, len(readers.interests.owner))
+    with whole_float32():
+        return chooser.everything(free, len(readers.interests.owner))
 
 
 def _by_reader(pairs: Indices) -> Indices:
@@ -306,6 +310,7 @@ class _Chooser:
         # The attribute after the last is one that nobody refuses.
         attributes = np.where(insights.attributes < 0, self.attribute_count, insights.attributes)
         self.attributes = column(attributes, self.attribute_count, torch.int64)
+        self.off = _OFF[self.precision] * (_PARTIAL_SUMS if device.startswith("cuda") else 1)
         self.quick = self.vectors[: self.padded].to(getattr(torch, self.precision))
         self.lost = float((self.vectors[: self.padded] - self.quick.to(torch.float32)).norm(dim=1).max())
         self.quick_static = self.static[: self.padded].to(torch.float32).view(-1, _CHUNK)
@@ -460,7 +465,7 @@ class _Chooser:
         # By Cauchy and Schwarz, with 1.01 for vectors that lie on a grid and are not quite of length 1.
         lost = (exact - rounded.to(torch.float32)).norm(dim=1)
         length = exact.norm(dim=1)
-        off = 1.01 * (self.lost * (length + lost) + lost + _OFF[self.precision] * length)
+        off = 1.01 * (self.lost * (length + lost) + lost + self.off * length)
         return near.view(most, readers, self.padded), off.view(most, readers).amax(0)
 
     def _nearest(self, near: torch.Tensor) -> torch.Tensor:

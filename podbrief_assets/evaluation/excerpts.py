@@ -348,9 +348,9 @@ def figures(data: LabelledData) -> Iterator[Figure]:
         yield _judged_draw(f"check {number}: windows below the floor accepted", drawn, "test")
 
     twice = [one for one in judged if one.accept_again is not None]
-    first, second = (
-        np.array(values, bool) for values in zip(*((o.accept, o.accept_again) for o in twice), strict=True)
-    )
+    if not twice:
+        return
+    first, second = np.array([one.accept for one in twice]), np.array([bool(one.accept_again) for one in twice])
     yield Figure(
         name="excerpts of these checks on which a second reader agrees, Cohen's kappa",
         value=kappa(first, second),

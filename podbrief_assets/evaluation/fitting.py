@@ -72,8 +72,8 @@ def ranks(values: npt.NDArray[np.floating]) -> Floats:
 
 
 def kappa(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
-    """How far two readers' verdicts agree beyond chance (Cohen 1960): 1 wholly, 0 as by chance; nan where both always
-    say the same."""
+    """How far two readers' verdicts agree beyond chance (Cohen 1960): 1 wholly, 0 as by chance; nan where both
+    give every example one and the same."""
     agreed = float(np.mean(one == other))
     by_chance = float(one.mean() * other.mean() + (1 - one.mean()) * (1 - other.mean()))
     return (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else float("nan")

@@ -1,7 +1,7 @@
 """What goes into extraction and what comes out of it, whoever extracts.
 
 Belongs here: the values that `extractive.py`, `llm/` and `assets.py` exchange, and the identifier of an insight.
-Doesn't: finding claims, checking them (`grounding.py`), storing them (`assets.py`).
+Doesn't: finding claims, checking them (`grounding/`), storing them (`assets.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Read the numbers out of a text, whether they are written in digits or in words, as speech has both.
 
 Belongs here: English number words, scales, ranges, the units that matter (percent, money), codes such as GPT-4.
-Doesn't: deciding whether two texts' numbers agree (grounding.py).
+Doesn't: deciding whether two texts' numbers agree (grounding/).
 """
 
 from __future__ import annotations

@@ -7,13 +7,12 @@ Doesn't: reading the archive (`archive.py`), what nearness means (`duplicates.py
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from podbrief_assets.devices import resolved_device
+from podbrief_assets.devices import resolved_device, whole_float32
 from podbrief_assets.errors import PermanentFailure
 
 Floats = npt.NDArray[np.float32]
@@ -76,7 +75,7 @@ def _search(queries: Floats, blocks: Iterable[Floats], keys: Indices) -> int:
             shape = (rows.stop - rows.start, len(archived))
             size = shape[0] * shape[1]
             values = product[:size].view(shape)
-            with _in_whole_float32(torch):
+            with whole_float32():
                 torch.mm(asked[rows], archived.T, out=values)
             floor = torch.from_numpy(_similarities(keys[rows, -1])).to(device)
             if start == 0 and keys.shape[1] <= len(block):
@@ -183,17 +182,6 @@ def _check_finite(vectors: Floats, of: str, start: int) -> None:
             f"{len(bad)} of {len(vectors)} vectors {of} hold NaN or infinity, the first is number {start + bad[0]}",
             "make insight_embeddings of its day again; if it stays so, the embedding model is damaged",
         )
-
-
-@contextmanager
-def _in_whole_float32(torch: Any) -> Iterator[None]:
-    """Keep torch from shorter numbers for speed, which others in the process may have allowed: the error is bounded."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def _slices(total: int, first: int, size: int | None = None) -> Iterator[slice]:

@@ -261,6 +261,8 @@ def test_who_has_no_brief_is_told_what_came_nearest() -> None:
     _, others = explained(desk(today), who.filter(subscriber_id="ann"), said(), sent(), nothing)
     assert len(others) == 3
     assert all(one.why.startswith(("near to no interest", "its quality")) for one in others)
+    assert all(one.score == pytest.approx(sum(one.parts.values()), abs=1e-3) for one in others)
     # Of whom nothing is known, nothing is far from.
     _, others = explained(desk(today), who.filter(subscriber_id="ben"), said(), sent(), nothing)
     assert [one.why for one in others if one.why.startswith("near")] == []
+    assert all(one.score == pytest.approx(sum(one.parts.values()), abs=0.006) for one in others)

@@ -459,7 +459,11 @@ def told(text: str, quote: str = QUOTE) -> str | None:
         ("The host country of Acme doubled its blades.", None),
         ("Ana Ruiz discusses the blades of Acme.", "narration"),
         ("Ruiz further emphasizes longer blades.", "narration"),
+        ("Ana Ruiz explained the blades of Acme.", "narration"),
         ("Ana Ruiz mentions that Acme doubled its blades.", None),
+        ("Ana Ruiz mentions in passing that Acme doubled its blades.", None),
+        ("Ana Ruiz notes the longer blades of Acme.", None),
+        ("Ana Ruiz shared her longer blades with Acme.", None),
         ("Why did Acme double the blades?", "question"),
         ("Visit the site of Acme, which doubled its blades.", "instruction"),
         ("Visits to Acme doubled with its blades.", None),
@@ -535,12 +539,27 @@ def test_polarity_and_hedges_are_kept(quote: str, text: str, rule: str | None) -
         ("The turbine of Acme is a nacelle with longer blades.", None),
         ("Acme calls the turbine a nacelle. It has longer blades.", None),
         ("The turbine of Acme has longer blades. It is a nacelle, really.", None),
+        ("So what is the turbine of Acme? A nacelle with longer blades.", None),
+        ("Acme is small. The wind blew. I've had a nacelle since longer blades came.", None),
     ],
 )
 def test_what_a_thing_is_said_to_be_was_said_of_it(spoken: str, rule: str | None) -> None:
     segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken + FILL)]
     text = "The turbine of Acme is a nacelle that has longer blades." + FILL
     assert rule_broken(text, FILL.strip(), segments) == rule
+
+
+def test_what_several_found_may_be_told_of_one() -> None:
+    spoken = "At Acme we found a platform for blades."
+    segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken + FILL)]
+    assert rule_broken("Ana Ruiz found a platform for blades at Acme." + FILL, spoken, segments) is None
+
+
+def test_a_number_in_other_words_is_something_in_common() -> None:
+    spoken = "It was like fifty bucks for the whole year."
+    segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken + FILL)]
+    assert rule_broken("Longer blades for each turbine cost $50." + FILL, spoken, segments) != "rests"
+    assert rule_broken("Longer blades for each turbine cost little." + FILL, spoken, segments) == "rests"
 
 
 @pytest.mark.parametrize(
@@ -561,6 +580,8 @@ def test_a_text_rests_on_its_quote(quote: str, rule: str | None) -> None:
         ("Ana Ruiz started a platform for blades.", "doer"),
         ("Ana Ruiz started a platform, which helps with blades and their steady air.", "doer"),
         ("Ana Ruiz and her team started a platform for blades.", None),
+        ("Ana Ruiz started a platform for blades with her team.", None),
+        ("Ana Ruiz started a platform for blades together with farms.", None),
         ("Acme started a platform for blades.", None),
     ],
 )
@@ -576,6 +597,7 @@ def test_what_several_made_is_not_told_of_one(opening: str, rule: str | None) ->
         ("So will longer blades keep the output of Acme steady?", "asked"),
         ("Longer blades will keep the output of Acme steady, you know?", None),
         ("Will they? Longer blades keep the output of Acme steady.", None),
+        ("What keeps the output of Acme steady is longer blades, right?", None),
     ],
 )
 def test_what_was_asked_is_no_claim(spoken: str, rule: str | None) -> None:

@@ -98,7 +98,7 @@ def refusal(
         segments: The passage's segments; with them it is known who says which of its words.
     """
     notes = " ".join(episode.description[:NOTES_CHARACTERS].split())
-    speakers = tuple(speakers)
+    speakers = tuple(speaker.translate(STRAIGHT) for speaker in speakers)
     known = " | ".join((episode.show_title, episode.title, notes, *episode.persons, *speakers))
     claim = Claim(
         text=text.translate(STRAIGHT),

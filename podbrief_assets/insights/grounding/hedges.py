@@ -92,11 +92,15 @@ _ASKS = re.compile(
 )
 
 
+# "What counts is the price, right?" asks for nothing but assent.
+_TAG = re.compile(r"[,.] *(?:right|you know|okay|ok|yeah|no|huh|correct|eh)\?$", re.IGNORECASE)
+
+
 def asked(claim: Claim) -> str | None:
     """A question told as a fact: all that the quote does is ask."""
     spoken = [sentence.rstrip("\"')") for sentence in sentences(claim.context)]
     # "It was in 2019, or 2018 maybe?" is an answer, with a doubt that `hedge` looks for.
-    if spoken and all(sentence.endswith("?") and _ASKS.match(sentence) for sentence in spoken):
+    if spoken and all(one.endswith("?") and _ASKS.match(one) and not _TAG.search(one) for one in spoken):
         return spoken[-1]
     return None
 

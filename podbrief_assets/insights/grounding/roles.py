@@ -81,7 +81,7 @@ _VERBS = vocabulary(
         transform treat trigger trust turn type understand understood undermine underwrite upgrade use used uses
         validate value verify vet visit vote want warn wash watch win wins won say says said think thinks believe
         believes recall recalls argue argues explain explains work worry write writes wrote written thwart pledge
-        warns cited
+        warns cited founded
         """
 )
 _VERB_ROOTS = frozenset(root(verb) for verb in _VERBS)
@@ -199,12 +199,24 @@ def doer(claim: Claim) -> str | None:
                 ]
                 own = {word} | {part for part, speaker in folded.items() if folded.get(word) == speaker}
                 # What "we" made may be told of a company, and of somebody with others; not of one speaker alone.
-                if word not in folded or _WITH_OTHERS & set(words.lower[max(0, place - 3) : verb]):
+                if word not in folded or _is_with_others(words, place, verb):
                     own.add(_WE)
                 if heard and all(doers and not doers & own for doers in heard):
                     return f"{min(heard[0])}, not {word}, {words.written[verb]}"
                 break
     return None
+
+
+def _is_with_others(words: Words, place: int, verb: int) -> bool:
+    """Whether others are named beside who is at `place`, or after the verb: "started it with Bo Li"."""
+    if _WITH_OTHERS & set(words.lower[max(0, place - 3) : verb]):
+        return True
+    for at in words.following(verb, len(words)):
+        following = words.written[at + 1 : at + 2]
+        joined = bool(following) and (following[0][:1].isupper() or following[0] in {"his", "her", "their"})
+        if words.lower[at] == "together" or (words.lower[at] in {"with", "alongside"} and joined):
+            return True
+    return False
 
 
 def _is_object(words: Words, place: int) -> bool:
@@ -233,8 +245,8 @@ def _doers(claim: Claim, at: int, names: set[str]) -> set[str]:
         if word in {"i", "i've", "i'd", "i'm"} and claim.speakers_at:
             speaker = claim.speakers_at[place]
             return set(words_of(speaker or "").lower)
-        if word in _UNKNOWN:
-            return {_WE} if word == _WE and speech.roots[at] in _MAKES else set()
+        if word.partition("'")[0] in _UNKNOWN:
+            return {_WE} if word.partition("'")[0] == _WE and speech.roots[at] in _MAKES else set()
         if word in names and speech.written[place][:1].isupper():
             if _is_object(speech, place):
                 return set()
@@ -246,7 +258,7 @@ def _doers(claim: Claim, at: int, names: set[str]) -> set[str]:
 
 _PREPOSITIONS = vocabulary("at for of in with by from to about on before after like as than under over into and or")
 _WE = "we"
-_MAKES = frozenset(root(verb) for verb in vocabulary("start found build create invent launch write design develop"))
+_MAKES = frozenset(root(verb) for verb in vocabulary("start founded build create invent launch write design develop"))
 _WITH_OTHERS = vocabulary("and with team teams colleague colleagues together they their others group lab")
 _UNKNOWN = vocabulary("he she it they who that which you this these those people someone everybody i we")
 
@@ -301,13 +313,11 @@ _ENDS_KIND = vocabulary(
 )
 _SUBJECT = 6
 # With one of these a sentence may tell of what an earlier one names.
-_STANDS_FOR = vocabulary(
-    "he she it they i we you this that those these which who it's he's she's that's they're i'm we're you're"
-)
+_STANDS_FOR = vocabulary("he she it they i we you this that those these which who my our their")
 
 
 def kind(claim: Claim) -> str | None:
-    """What a thing is said to be, where the passage says it of another: "X is a Y", and no sentence joins the two."""
+    """What a thing is said to be: "X is a Y", where no sentence with the Y, nor the one before it, speaks of the X."""
     speech = claim.speech
     for sentence in claim.sentences:
         words = sentence.words
@@ -342,8 +352,15 @@ def _most_of(roots: Collection[str], speech: Words) -> list[tuple[set[str], set[
     )
     most = max(counts.values(), default=0)
     return [
-        (set(speech.roots[low:high]), set(speech.lower[low:high])) for (low, high), n in counts.items() if n == most
+        (set(speech.roots[_before_it(speech, low) : high]), {word.partition("'")[0] for word in speech.lower[low:high]})
+        for (low, high), n in counts.items()
+        if n == most
     ]
+
+
+def _before_it(speech: Words, low: int) -> int:
+    """Where the sentence begins that ends before `low`."""
+    return speech.sentence_at[low - 1][0] if low else 0
 
 
 def _before(words: Words, place: int) -> list[int]:

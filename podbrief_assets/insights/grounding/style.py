@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from podbrief_assets.insights.grounding.claims import Claim
-from podbrief_assets.insights.text import fold, names_of, rarity, sentences, word_count
+from podbrief_assets.insights.text import FUNCTION_WORDS, fold, names_of, rarity, sentences, word_count
 
 TEXT_WORDS = (25, 60)
 TEXT_SENTENCES = (1, 3)
@@ -74,12 +74,12 @@ _NARRATION = any_of(
 
 
 # "Ana Ruiz discusses the price of power" says what was spoken of, not what was said of it; "argues that" does.
-_SPEAKS_OF = (
-    r"\s+(?:(?:also|further|then|briefly|additionally|later|again)\s+)*"
-    r"(?:discuss(?:es|ed)|talk(?:s|ed) about|explor(?:es|ed)|touch(?:es|ed) on|delv(?:es|ed)|express(?:es|ed)"
-    r"|highlight(?:s|ed)|emphasi[sz]e[sd]|stress(?:es|ed)|underscore[sd]|reflect(?:s|ed) on|elaborate[sd]"
-    r"|mention(?:s|ed)|share[sd]|(?:describe|note|explain)[sd]? (?:the|an?|h(?:is|er)|their)|goes on to)\b"
-    r"(?! (?:that|how|why))"
+_SPEAKS_OF = re.compile(
+    r"(?<![\w'-])([^\W\d_][\w'-]*)\s+(?:(?:also|further|then|briefly|additionally|later|again)\s+){0,3}"
+    r"(?:discuss(?:es|ed)|talk(?:s|ed) about|touch(?:es|ed) on|delv(?:es|ed)|express(?:es|ed)|highlight(?:s|ed)"
+    r"|emphasi[sz]e[sd]|underscore[sd]|reflect(?:s|ed) on|elaborate[sd]|mention(?:s|ed)|goes on to"
+    r"|explain(?:s|ed) (?:the|an?|his|her|their)|explores|stresses)\b"
+    r"(?!(?: [\w'-]+){0,4} (?:that|how|why)\b)"
 )
 
 
@@ -87,11 +87,13 @@ def narration(claim: Claim) -> str | None:
     found = _NARRATION.search(claim.told)
     if found:
         return found[0]
-    names = {part for speaker in claim.speakers for part in (speaker, *speaker.split()) if len(part) > 2}
-    for name in sorted(names, key=lambda one: (-len(one), one)):
-        if found := re.search(rf"\b{re.escape(name)}{_SPEAKS_OF}", claim.told):
-            return found[0]
-    return None
+    names = {
+        part
+        for speaker in claim.speakers
+        for part in speaker.split()
+        if part[:1].isupper() and fold(part) not in FUNCTION_WORDS
+    }
+    return next((found[0] for found in _SPEAKS_OF.finditer(claim.told) if found[1] in names), None)
 
 
 def question(claim: Claim) -> str | None:
