@@ -407,23 +407,17 @@ class _Chooser:
         floor = self.weights.relevance_floor - margin[:, None]
 
         places, scores = [], []
-        rest = torch.full((readers,), -torch.inf, device=self.device)
         if near is None:
-            general = self.static + self.weights.popularity * self.popularity
-            taken = min(depth.scored, self.n)
-            best, place = general[: self.n].to(torch.float32).topk(min(taken + 1, self.n))
-            if self.n > taken:
-                rest = best[taken].expand(readers)
-            places.append(place[:taken].expand(readers, -1))
-            scores.append(best[:taken].expand(readers, -1))
+            general = (self.static + self.weights.popularity * self.popularity)[: self.n].to(torch.float32)
+            best, place, rest = _highest(general[None], depth.scored)
+            places.append(place.expand(readers, -1))
+            scores.append(best.expand(readers, -1))
         else:
             nearest = self._best("chunks", self._nearest(near), own)
             bound = self._memory("bound", nearest.shape, torch.float32)
             torch.add(self.quick_static[:, 0], nearest, alpha=self.weights.relevance, out=bound)
             bound.masked_fill_(nearest < floor, -torch.inf)
-            bounds, chunk = bound.topk(min(depth.chunks, bound.shape[1]), dim=1, sorted=False)
-            if bounds.shape[1] < bound.shape[1]:
-                rest = bounds.amin(1)
+            _, chunk, rest = _highest(bound, depth.chunks)
             place = (chunk[..., None] * _CHUNK + torch.arange(_CHUNK, device=self.device)).view(readers, -1)
             nearness = self._best("likely", self._of_chunks(near, chunk), own)
             score = torch.add(_at(self.quick_static, chunk).view_as(nearness), nearness, alpha=self.weights.relevance)
@@ -442,9 +436,8 @@ class _Chooser:
             places.append(followed)
             scores.append(score)
         place, score = torch.cat(places, dim=1), torch.cat(scores, dim=1)
-        best, which = score.topk(min(depth.scored, score.shape[1]), dim=1, sorted=False)
-        if best.shape[1] < score.shape[1]:
-            rest = torch.maximum(rest, best.amin(1))
+        best, which, left = _highest(score, depth.scored)
+        rest = torch.maximum(rest, left)
         chosen = place.gather(1, which).masked_fill(torch.isneginf(best), self.padded)
         # A float32 sum of a few numbers of about 1 is off by less than the last term.
         limit = rest.to(torch.float64) + self.weights.relevance * margin.to(torch.float64) + 1e-5
@@ -706,6 +699,12 @@ class _Chooser:
             score = score.masked_fill(gone, -torch.inf)
             score[rows, best] = -torch.inf
         return picked, short
+
+
+def _highest(score: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The `count` highest of each row of (b, m), in no order, where they stand, and what no other is above."""
+    best, which = score.topk(min(count, score.shape[1]), dim=1, sorted=False)
+    return best, which, best.amin(1) if count < score.shape[1] else best.new_full((len(best),), -math.inf)
 
 
 def _at(column: torch.Tensor, place: torch.Tensor) -> torch.Tensor:

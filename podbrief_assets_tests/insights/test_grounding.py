@@ -417,6 +417,10 @@ QUOTE = "Acme doubled the length of its blades to forty meters."
 FILL = " The passage of air over longer blades is smoother, and that keeps the output of each turbine steady over days."
 
 
+def said_by_ana(text: str) -> list[Segment]:
+    return [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=text)]
+
+
 def told(text: str, quote: str = QUOTE) -> str | None:
     return rule_broken(text, quote, PLAIN)
 
@@ -544,20 +548,20 @@ def test_polarity_and_hedges_are_kept(quote: str, text: str, rule: str | None) -
     ],
 )
 def test_what_a_thing_is_said_to_be_was_said_of_it(spoken: str, rule: str | None) -> None:
-    segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken + FILL)]
+    segments = said_by_ana(spoken + FILL)
     text = "The turbine of Acme is a nacelle that has longer blades." + FILL
     assert rule_broken(text, FILL.strip(), segments) == rule
 
 
 def test_what_several_found_may_be_told_of_one() -> None:
     spoken = "At Acme we found a platform for blades."
-    segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken + FILL)]
+    segments = said_by_ana(spoken + FILL)
     assert rule_broken("Ana Ruiz found a platform for blades at Acme." + FILL, spoken, segments) is None
 
 
 def test_a_number_in_other_words_is_something_in_common() -> None:
     spoken = "It was like fifty bucks for the whole year."
-    segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken + FILL)]
+    segments = said_by_ana(spoken + FILL)
     assert rule_broken("Longer blades for each turbine cost $50." + FILL, spoken, segments) != "rests"
     assert rule_broken("Longer blades for each turbine cost little." + FILL, spoken, segments) == "rests"
 
@@ -587,7 +591,7 @@ def test_a_text_rests_on_its_quote(quote: str, rule: str | None) -> None:
 )
 def test_what_several_made_is_not_told_of_one(opening: str, rule: str | None) -> None:
     spoken = "At Acme her team heard Ana Ruiz out. We started a platform for blades." + FILL
-    segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken)]
+    segments = said_by_ana(spoken)
     assert rule_broken(opening + FILL, "We started a platform for blades.", segments) == rule
 
 
@@ -601,7 +605,7 @@ def test_what_several_made_is_not_told_of_one(opening: str, rule: str | None) ->
     ],
 )
 def test_what_was_asked_is_no_claim(spoken: str, rule: str | None) -> None:
-    segments = [Segment(start_s=0, end_s=30, speaker="Ana Ruiz", text=spoken + FILL)]
+    segments = said_by_ana(spoken + FILL)
     text = "Longer blades keep the output of Acme steady." + FILL
     assert rule_broken(text, spoken, segments) == rule
 

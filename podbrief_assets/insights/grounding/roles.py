@@ -245,8 +245,9 @@ def _doers(claim: Claim, at: int, names: set[str]) -> set[str]:
         if word in {"i", "i've", "i'd", "i'm"} and claim.speakers_at:
             speaker = claim.speakers_at[place]
             return set(words_of(speaker or "").lower)
-        if word.partition("'")[0] in _UNKNOWN:
-            return {_WE} if word.partition("'")[0] == _WE and speech.roots[at] in _MAKES else set()
+        pronoun = word.partition("'")[0]
+        if pronoun in _UNKNOWN:
+            return {_WE} if pronoun == _WE and speech.roots[at] in _MAKES else set()
         if word in names and speech.written[place][:1].isupper():
             if _is_object(speech, place):
                 return set()
